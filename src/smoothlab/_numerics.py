@@ -1,0 +1,56 @@
+r"""Small exact pieces of arithmetic that every room below shares.
+
+logsumexp(z) = m + log sum_k exp(z_k - m),  m = max_k z_k,       xlogy(x, y) = x log y, 0 where x = 0.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+
+def logsumexp(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
+    """log sum exp over the last axis, in float64; -inf where every logit is -inf.
+
+    >>> import numpy as np
+    >>> round(float(logsumexp(np.array([[1000.0, 1000.0]]))[0] - 1000), 6)  # log 2
+    0.693147
+    """
+    z = np.asarray(logits, np.float64)
+    highest = z.max(-1, keepdims=True, initial=-np.inf)
+    centre = np.where(np.isfinite(highest), highest, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(z - centre).sum(-1)) + centre[..., 0]
+
+
+def log_softmax(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "batch classes"]:
+    """z - logsumexp(z) over the last axis, in float64."""
+    z = np.asarray(logits, np.float64)
+    return z - logsumexp(z)[..., None]
+
+
+def softmax(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "batch classes"]:
+    """exp(z) / sum exp(z) over the last axis, in float64; rows sum to 1 to the last bits.
+
+    >>> import numpy as np
+    >>> softmax(np.array([[0.0, 0.0, -np.inf]])).tolist()
+    [[0.5, 0.5, 0.0]]
+    """
+    return np.exp(log_softmax(logits))
+
+
+def xlogy(x: Float[np.ndarray, "*shape"], y: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """x log y with 0 log 0 = 0, in float64."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(x == 0, 0.0, x * np.log(y))
+
+
+def blocks(length: int, *, rows: int) -> Iterator[slice]:
+    """Slices of at most `rows` that cover `range(length)` in order.
+
+    >>> list(blocks(5, rows=2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for start in range(0, length, rows):
+        yield slice(start, min(start + rows, length))
