@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+import numpy as np
+
 
 def fraction(name: str, value: float) -> None:
     """A number in [0, 1]; NaN is none."""
@@ -43,3 +45,59 @@ def same_length(names: Sequence[str], lengths: Sequence[int]) -> None:
         raise ValueError(
             f"One row is wanted in each for every example, but {pairs}. Pass arrays of one split."
         )
+
+
+def within(name: str, value: int, least: int, most: int) -> None:
+    """A whole number from `least` to `most`, both allowed."""
+    if int(value) != value or not least <= value <= most:
+        raise ValueError(f"`{name}` must be a whole number from {least} to {most}, but got {value!r}.")
+
+
+def array(name: str, value: object, *, axes: int) -> None:
+    """A NumPy array with this many axes that is not empty."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(
+            f"`{name}` must be a NumPy array, but got {type(value).__name__}. Convert it with np.asarray first."
+        )
+    if value.ndim != axes or value.size == 0:
+        raise ValueError(
+            f"`{name}` must have {axes} axes and hold something, but its shape is {value.shape}. "
+            "Rows are examples."
+        )
+
+
+def whole_labels(labels: np.ndarray, classes: int) -> None:
+    """One class index, from 0 to `classes` - 1, for each example."""
+    array("labels", labels, axes=1)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"`labels` must be whole numbers, but got {labels.dtype}. Pass the index of each class."
+        )
+    outside = (labels < 0) | (labels >= classes)
+    if outside.any():
+        row = int(outside.argmax())
+        raise ValueError(
+            f"`labels` must lie in 0 to {classes - 1}, the classes there are, but row {row} has {labels[row]}. "
+            "Count classes from 0 and leave ignored rows out."
+        )
+
+
+def readable_logits(logits: np.ndarray) -> None:
+    """Rows that a softmax can read: no NaN, no +inf, and -inf (a masked class) not in every column."""
+    array("logits", logits, axes=2)
+    highest = logits.max(1)  # NaN and +inf come through a maximum, and so does a row of nothing but -inf
+    bad = ~np.isfinite(highest)
+    if bad.any():
+        row = int(bad.argmax())
+        what = "masks every class with -inf" if highest[row] < 0 else f"holds {highest[row]}"
+        raise ValueError(
+            f"`logits` must be finite, or -inf for a masked class, but row {row} {what}. "
+            "Leave such rows out, or look for the run that diverged."
+        )
+
+
+def logits_and_labels(logits: np.ndarray, labels: np.ndarray) -> None:
+    """Readable logits, and for each of their rows the index of one column."""
+    readable_logits(logits)
+    whole_labels(labels, logits.shape[1])
+    same_length(["logits", "labels"], [len(logits), len(labels)])

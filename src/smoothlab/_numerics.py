@@ -13,30 +13,42 @@ def logsumexp(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "
     """log sum exp over the last axis, in float64; -inf where every logit is -inf.
 
     >>> import numpy as np
+    >>> from smoothlab._numerics import logsumexp
     >>> round(float(logsumexp(np.array([[1000.0, 1000.0]]))[0] - 1000), 6)  # log 2
     0.693147
     """
-    z = np.asarray(logits, np.float64)
-    highest = z.max(-1, keepdims=True, initial=-np.inf)
-    centre = np.where(np.isfinite(highest), highest, 0.0)
+    below, centre = _centred(logits)
     with np.errstate(divide="ignore"):
-        return np.log(np.exp(z - centre).sum(-1)) + centre[..., 0]
+        return np.log(np.exp(below).sum(-1)) + centre[:, 0]
 
 
 def log_softmax(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "batch classes"]:
-    """z - logsumexp(z) over the last axis, in float64."""
-    z = np.asarray(logits, np.float64)
-    return z - logsumexp(z)[..., None]
+    """z - logsumexp(z) over the last axis, in float64, centred first so that no offset costs digits."""
+    below, _ = _centred(logits)
+    with np.errstate(divide="ignore"):
+        return below - np.log(np.exp(below).sum(-1, keepdims=True))
 
 
 def softmax(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "batch classes"]:
     """exp(z) / sum exp(z) over the last axis, in float64; rows sum to 1 to the last bits.
 
     >>> import numpy as np
-    >>> softmax(np.array([[0.0, 0.0, -np.inf]])).tolist()
+    >>> from smoothlab._numerics import softmax
+    >>> softmax(np.array([[1e4, 1e4, -np.inf]])).tolist()
     [[0.5, 0.5, 0.0]]
     """
-    return np.exp(log_softmax(logits))
+    share = np.exp(_centred(logits)[0])
+    return share / share.sum(-1, keepdims=True)
+
+
+def _centred(
+    logits: Float[np.ndarray, "batch classes"],
+) -> tuple[Float[np.ndarray, "batch classes"], Float[np.ndarray, "batch 1"]]:
+    """Logits less their row's largest, and that; 0 stands for a largest that is not finite."""
+    z = np.asarray(logits, np.float64)
+    highest = z.max(-1, keepdims=True, initial=-np.inf)
+    centre = np.where(np.isfinite(highest), highest, 0.0)
+    return z - centre, centre
 
 
 def xlogy(x: Float[np.ndarray, "*shape"], y: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -49,6 +61,7 @@ def xlogy(x: Float[np.ndarray, "*shape"], y: Float[np.ndarray, "*shape"]) -> Flo
 def blocks(length: int, *, rows: int) -> Iterator[slice]:
     """Slices of at most `rows` that cover `range(length)` in order.
 
+    >>> from smoothlab._numerics import blocks
     >>> list(blocks(5, rows=2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """

@@ -1,0 +1,22 @@
+"""Arrays in, arrays out: every source of data ends in one `Dataset` of three judged splits."""
+
+from .archive import npz
+from .arrays import from_arrays
+from .cifar import cifar10, cifar100
+from .dataset import Dataset, Split
+from .fashion import fashion_mnist, fashion_mnist_small
+from .idx import mnist
+from .sklearn_digits import digits
+
+__all__ = [
+    "Dataset",
+    "Split",
+    "cifar10",
+    "cifar100",
+    "digits",
+    "fashion_mnist",
+    "fashion_mnist_small",
+    "from_arrays",
+    "mnist",
+    "npz",
+]

@@ -1,0 +1,117 @@
+"""Runs the cells that a store lacks, in parallel, and keeps each the moment it ends.
+
+A worker loads the study by its reference, runs one cell and writes it to the store itself, so that killing the
+parent at any moment loses at most the cells in flight. Nothing travels between processes but names.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+
+from filelock import FileLock, Timeout
+
+from .store import Record, Store
+from .study import Cell, Source, load
+
+PACKAGES = ("smoothlab", "numpy", "torch", "safetensors")
+
+
+Executor = Callable[[Callable[[Cell], Record], Sequence[Cell]], Iterable[Record]]
+"""Whatever calls a task on each cell, anywhere and in any order, and yields the records as they come."""
+
+
+def in_processes(workers: int) -> Executor:
+    """Joblib's worker processes on this machine, each with its share of the cores.
+
+    >>> from smoothlab.lab import in_processes
+    >>> sorted(in_processes(2)(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+
+    def execute(task: Callable[[Cell], Record], cells: Sequence[Cell]) -> Iterable[Record]:
+        import joblib  # a re-analysis of a store needs no joblib
+
+        parallel = joblib.Parallel(
+            n_jobs=min(workers, len(cells)), return_as="generator_unordered", batch_size=1
+        )
+        return parallel(joblib.delayed(task)(cell) for cell in cells)
+
+    return execute
+
+
+def missing(source: Source, store: Store, *, keep: bool = False) -> tuple[Cell, ...]:
+    """The cells of the study that the store lacks.
+
+    Raises:
+        ValueError: the store holds cells that another text of this study file made, and `keep` is not set.
+    """
+    records = store.records()
+    stale = [key for key, record in records.items() if record.fingerprint != source.fingerprint]
+    if stale and not keep:
+        raise ValueError(
+            f"{len(stale)} of the {len(records)} cells in {store.path} were made by another version of the study "
+            "file. Reuse them with --keep, or start afresh with --store FOLDER."
+        )
+    return tuple(cell for cell in source.study.cells() if cell.key not in records)
+
+
+def run(source: Source, store: Store, *, executor: Executor, keep: bool = False) -> Iterator[Record]:
+    """Run what is missing and yield each cell's record as it is stored.
+
+    Raises:
+        ValueError: another process runs in this store, or `missing` refuses it.
+        RuntimeError: the study's own function raised; its error is the cause.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from smoothlab.lab import Store, in_processes, load, run
+    >>> source = load("smoothing")
+    >>> store = Store.create(Path(tempfile.mkdtemp()) / "smoothing", source)
+    >>> records = run(source, store, executor=in_processes(2))  # next(records) would begin
+    """
+    try:
+        with FileLock(store.path / "lock", timeout=0):
+            store.sweep()
+            cells = missing(source, store, keep=keep)
+            if cells:
+                yield from executor(_Task(source.reference, store.path.resolve()), cells)
+    except Timeout:
+        raise ValueError(
+            f"Another process runs a study in {store.path}. Wait for it, or choose another --store FOLDER."
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One cell's work, from nothing but names."""
+
+    reference: str
+    path: Path
+
+    def __call__(self, cell: Cell) -> Record:
+        source, store = load(self.reference), Store.open(self.path)
+        start = time.perf_counter()
+        predictions, failure = {}, None
+        try:
+            predictions = source.study.run(cell)
+        except FloatingPointError as diverged:  # the run itself failed, and would again: that is a result
+            failure = str(diverged)
+        except Exception as error:
+            raise RuntimeError(f"The study's `run` raised an error in the cell {cell.key}.") from error
+        record = Record(cell, time.perf_counter() - start, versions(), source.fingerprint, failure)
+        store.write(record, predictions)
+        return record
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    found = {"python": python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,174 @@
+"""A study: a grid of cells as frozen data, and the one function that runs a cell.
+
+A study file is a Python file that defines `study = Study(...)`. Its docstring says what is claimed, what it costs
+and the command. The function `run(cell)` trains whatever it wants and returns the predictions of each split; it
+must depend on nothing but its cell, because cells run in other processes and in any order.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import itertools
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from .. import _checks
+from ..predictions import Predictions
+
+if TYPE_CHECKING:
+    from .claims import Claim
+
+BUILT_IN = f"{__package__.rpartition('.')[0]}.studies"  # by name: the studies stand above the laboratory
+
+NAME = r"[\w-]+"
+LEVEL = r"[\w-]+=[\w.+-]*\w"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid: a level for each factor, in the study's order.
+
+    >>> from smoothlab.lab import Cell
+    >>> cell = Cell((("alpha", 0.1), ("seed", 3)))
+    >>> cell["alpha"], cell.key
+    (0.1, 'alpha=0.1,seed=3')
+    """
+
+    levels: tuple[tuple[str, float | int | str], ...]
+
+    def __getitem__(self, factor: str) -> float | int | str:
+        return dict(self.levels)[factor]
+
+    @property
+    def key(self) -> str:
+        """The name of the cell, and of its folder in a store."""
+        return ",".join(f"{factor}={level}" for factor, level in self.levels)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, its grid, and how one cell of it is run.
+
+    `factors` maps each factor to its levels; the grid is their product. Paired evidence needs the factors
+    `alpha` (with 0, the control) and `seed`. `settings` describes for a reader what all cells share.
+
+    Raises:
+        ValueError: a factor without levels or with one twice, `alpha` or `seed` missing, or a name or level that
+            cannot name a folder.
+
+    >>> from smoothlab.lab import Study
+    >>> study = Study("mine", {"alpha": (0.0, 0.1), "seed": (0, 1, 2)}, run=lambda cell: {})
+    >>> len(study.cells()), study.cells()[0].key
+    (6, 'alpha=0.0,seed=0')
+    """
+
+    name: str
+    factors: Mapping[str, tuple[float | int | str, ...]]
+    run: Callable[[Cell], Mapping[str, Predictions]]
+    claims: tuple["Claim", ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(NAME, self.name):
+            raise ValueError(
+                f"`name` must be letters, digits, - and _, because it names a folder, but got {self.name!r}."
+            )
+        for factor, levels in self.factors.items():
+            if len(set(levels)) != len(levels) or not levels:
+                raise ValueError(
+                    f"Factor `{factor}` must have at least one level and none twice, but got {levels!r}."
+                )
+            if not all(re.fullmatch(LEVEL, f"{factor}={level}") for level in levels):
+                raise ValueError(
+                    f"Factor `{factor}` must have levels that can name a folder, but got {levels!r}. "
+                    "Use numbers, or words of letters, digits, - and _."
+                )
+        for factor in ("alpha", "seed"):
+            if factor not in self.factors:
+                raise ValueError(
+                    f"A study must have the factor `{factor}`, but `factors` has {', '.join(self.factors)}. "
+                    "Give it one level if it does not vary."
+                )
+        alphas = self.factors["alpha"]
+        if 0 not in alphas or len(alphas) < 2:
+            raise ValueError(
+                f"Factor `alpha` must have 0, the control, and a level above it, but got {alphas!r}. Add them."
+            )
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell; seeds go round first, so that a half-finished study has whole pairs of the first seeds."""
+        names = sorted(self.factors, key=lambda factor: factor != "seed")
+        grid = itertools.product(*(self.factors[name] for name in names))
+        rows = (dict(zip(names, levels, strict=True)) for levels in grid)
+        return tuple(Cell(tuple((factor, row[factor]) for factor in self.factors)) for row in rows)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A study with the file it came from: its question, its text, and what another process loads it by."""
+
+    study: Study
+    reference: str
+    path: Path
+    text: str
+    question: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the study file: results of another text are results of another study."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def builtin_studies() -> dict[str, str]:
+    """The names of the studies that come with the package, each with its question."""
+    return {name: _question(importlib.import_module(f"{BUILT_IN}.{name}")) for name in _names()}
+
+
+def _names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(BUILT_IN).__path__))
+
+
+def load(reference: str) -> Source:
+    """Load a built-in study by its name, or a user's by the path of its `.py` file.
+
+    Raises:
+        ValueError: no such study or file, or a file that does not define `study`.
+
+    >>> from smoothlab.lab import load
+    >>> load("smoothing").study.name
+    'smoothing'
+    """
+    if reference.endswith(".py"):
+        reference = str(Path(reference).resolve())
+        module = _load_file(Path(reference))
+    else:
+        _checks.one_of("study", reference, _names())
+        module = importlib.import_module(f"{BUILT_IN}.{reference}")
+    study = getattr(module, "study", None)
+    if not isinstance(study, Study):
+        raise ValueError(
+            f"A study file must define `study`, but {reference} does not. Write `study = Study(...)` at its end."
+        )
+    path = Path(inspect.getfile(module))
+    return Source(study, reference, path, path.read_text(encoding="utf-8"), _question(module))
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"`study` must name a file, but there is none at {path}. Check the path.")
+    specification = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def _question(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().split("\n", 1)[0]

@@ -1,0 +1,168 @@
+r"""Calibration: of the predictions made with confidence c, is the share c right?
+
+The confidences are cut into B bins (i/B, (i+1)/B] of equal width; a confidence of exactly 0 joins the first. With
+n_b examples in bin b, their accuracy acc_b and mean confidence conf_b,
+
+    ECE = sum_b n_b/n |acc_b - conf_b|.
+
+A calibrated model does not have an ECE of 0: in bins of finite size the accuracies scatter, and the absolute
+value keeps every scatter. So the yardstick is what a calibrated model with these very confidences would show,
+each answer right with its own confidence as probability, correct*_i ~ Bernoulli(p_i). The number right in a bin
+is then a sum of unequal Bernoullis, whose distribution is computed and not simulated (see `poisson_binomial`);
+the null distribution of the ECE is drawn from it, bin by bin.
+
+Sources: Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602 and Guo et al. 2017, eq. 3, arXiv:1706.04599 (ECE);
+Broecker and Smith 2007, doi:10.1175/WAF993.1 (consistency resampling; here the confidences are held fixed).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Integer
+
+from .. import _checks
+from .poisson_binomial import cumulative, quantile
+from .scores import confidences as confidences_of
+from .scores import right
+
+_TAIL = 0.025  # on each side of the null bands, which are 95 % bands
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """A reliability diagram as numbers, with the band in which a calibrated model would lie.
+
+    `edges` are the bins + 1 edges; bin b is `(edges[b], edges[b + 1]]`. `count`, `confidence` (the mean) and
+    `accuracy` are per bin; the last two are nan in an empty bin, which has nothing to show. `null_low` and
+    `null_high` bound the accuracy of each bin, taken alone, for a calibrated model with these confidences: at
+    most 2.5 % lie below and at most 2.5 % above. `null_ece` bounds its ECE in the same way, and `p_value` is its
+    chance of an ECE at least as large as this one.
+    """
+
+    edges: Float[np.ndarray, " edges"]
+    count: Int[np.ndarray, " bins"]
+    confidence: Float[np.ndarray, " bins"]
+    accuracy: Float[np.ndarray, " bins"]
+    ece: float
+    n: int
+    null_low: Float[np.ndarray, " bins"]
+    null_high: Float[np.ndarray, " bins"]
+    null_ece: tuple[float, float]
+    p_value: float
+
+
+def reliability(
+    logits: Float[np.ndarray, "batch classes"],
+    labels: Integer[np.ndarray, " batch"],
+    *,
+    bins: int = 15,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Reliability:
+    """The reliability diagram of logits, its ECE, and the null band of each.
+
+    The bands of the bins are exact; those of the ECE, and the p-value, come from `resamples` draws with `seed`,
+    so that the p-value is never below 1/(resamples + 1). For the diagram after temperature scaling, give the
+    scaled logits. Raises `ValueError` for unreadable logits, for labels that are no column of them, and for
+    fewer than one bin or resample. Source: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import reliability
+    >>> sure = np.tile([4.0, 0.0], (100, 1))  # confidence 0.98 ...
+    >>> diagram = reliability(sure, np.arange(100) % 2)  # ... and accuracy 0.5
+    >>> round(diagram.ece, 3), diagram.p_value < 0.01, diagram.null_low[-1].item()
+    (0.482, True, 0.95)
+    """
+    _checks.logits_and_labels(logits, labels)
+    _checks.at_least("bins", bins, 1)
+    _checks.at_least("resamples", resamples, 1)
+    confidences, correct = confidences_of(logits), right(logits, labels)
+    edges, bin_of = _edges(bins), _bins_of(confidences, bins)
+    count, sums, hits = _totals(bin_of, confidences, correct, bins)
+    ece = float(_error(hits, sums, len(labels)))
+
+    low, high = np.full(bins, np.nan), np.full(bins, np.nan)
+    hits_if_calibrated = np.zeros((resamples, bins), np.int64)
+    random = np.random.default_rng(seed)
+    members = np.split(confidences[np.argsort(bin_of, kind="stable")], np.cumsum(count)[:-1])
+    for b in np.flatnonzero(count):
+        chances = cumulative(members[b])
+        low[b], high[b] = quantile(chances, np.array([_TAIL, 1 - _TAIL])) / count[b]
+        hits_if_calibrated[:, b] = quantile(chances, random.random(resamples))
+    null = _error(hits_if_calibrated, sums, len(labels))
+
+    with np.errstate(invalid="ignore"):  # an empty bin is 0/0 = nan, as it should be
+        return Reliability(
+            edges=edges,
+            count=count,
+            confidence=sums / count,
+            accuracy=hits / count,
+            ece=ece,
+            n=len(labels),
+            null_low=low,
+            null_high=high,
+            null_ece=(float(np.quantile(null, _TAIL)), float(np.quantile(null, 1 - _TAIL))),
+            p_value=(1 + int((null >= ece).sum())) / (resamples + 1),
+        )
+
+
+def expected_calibration_error(
+    confidences: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"], *, bins: int = 15
+) -> float:
+    """The ECE of confidences, not of logits, and of whether each prediction was right.
+
+    Raises `ValueError` for a confidence outside [0, 1] or NaN, for unequal lengths, for no example and for fewer
+    than one bin; `TypeError` if `correct` is not boolean. Source: Guo et al. 2017, eq. 3.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import expected_calibration_error
+    >>> expected_calibration_error(np.array([1.0, 1.0]), np.array([True, False]))
+    0.5
+    """
+    _checks.array("confidences", confidences, axes=1)
+    _checks.array("correct", correct, axes=1)
+    _checks.same_length(["confidences", "correct"], [len(confidences), len(correct)])
+    _checks.at_least("bins", bins, 1)
+    if correct.dtype != np.bool_:
+        raise TypeError(
+            f"`correct` must be boolean, one answer to 'was it right' for each example, but got {correct.dtype}. "
+            "Compare predictions with labels first."
+        )
+    outside = ~((confidences >= 0) & (confidences <= 1))
+    if outside.any():
+        row = int(outside.argmax())
+        raise ValueError(
+            f"`confidences` must lie in [0, 1], but row {row} has {confidences[row]}. "
+            "For logits, use `reliability` or `confidences`."
+        )
+    exact = confidences.astype(np.float64, copy=False)
+    _, sums, hits = _totals(_bins_of(exact, bins), exact, correct, bins)
+    return float(_error(hits, sums, len(exact)))
+
+
+def _edges(bins: int) -> Float[np.ndarray, " edges"]:
+    return np.arange(bins + 1) / bins
+
+
+def _bins_of(confidences: Float[np.ndarray, " batch"], bins: int) -> Int[np.ndarray, " batch"]:
+    """The bin of each confidence, by comparison with the very edges that are handed out."""
+    return np.searchsorted(_edges(bins)[1:-1], confidences, side="left")
+
+
+def _totals(
+    bin_of: Int[np.ndarray, " batch"],
+    confidences: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    bins: int,
+) -> tuple[Int[np.ndarray, " bins"], Float[np.ndarray, " bins"], Int[np.ndarray, " bins"]]:
+    """Per bin: the number of examples, the sum of their confidences, and how many are right."""
+    count = np.bincount(bin_of, minlength=bins)
+    sums = np.bincount(bin_of, weights=confidences, minlength=bins)
+    return count, sums, np.bincount(bin_of[correct], minlength=bins)
+
+
+def _error(
+    hits: Int[np.ndarray, "*resamples bins"], sums: Float[np.ndarray, " bins"], n: int
+) -> Float[np.ndarray, "*resamples"]:
+    """The ECE of numbers right against sums of confidences: n_b |acc_b - conf_b| is |hits_b - sums_b|."""
+    return np.asarray(np.abs(hits - sums).sum(-1) / n)

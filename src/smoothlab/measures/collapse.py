@@ -1,0 +1,100 @@
+r"""Collapse: how tight the classes are, against how far they lie apart.
+
+With mu_c the mean of the features of class c, mu the mean of the mu_c, and C classes present,
+
+    tr Sigma_W = 1/C sum_c mean_{i in c} |x_i - mu_c|^2,     tr Sigma_B = 1/C sum_c |mu_c - mu|^2,
+    NC1 = tr Sigma_W / tr Sigma_B.
+
+Each class counts the same, however many examples it has. That smoothing tightens the clusters is the claim of
+the paper's figure 1.
+
+Sources: Papyan, Han, Donoho 2020, arXiv:2008.08186 (NC1; here as the ratio of traces); Mueller, Kornblith, Hinton
+2019, sec. 2, arXiv:1906.02629 (the claim).
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from .. import _checks
+from .._numerics import blocks
+
+_AT_ONCE = 2**16  # features a block holds in float64, so that it stays in cache
+
+
+class Scatter(NamedTuple):
+    """The traces of the scatter within and between classes, in squared units of the features."""
+
+    within: float
+    between: float
+
+
+def class_scatter(
+    features: Float[np.ndarray, "batch features"], labels: Integer[np.ndarray, " batch"]
+) -> Scatter:
+    """tr Sigma_W and tr Sigma_B of features of any float type, in float64 and in two passes over blocks.
+
+    Labels need not be contiguous: the classes are those that occur. Raises `ValueError` for fewer than two
+    classes, for unequal lengths and for features that are not finite. Source: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import class_scatter
+    >>> class_scatter(np.array([[-1.0], [1.0], [9.0], [11.0]]), np.array([0, 0, 1, 1]))
+    Scatter(within=1.0, between=25.0)
+    """
+    _checks.array("features", features, axes=2)
+    _checks.array("labels", labels, axes=1)
+    _checks.same_length(["features", "labels"], [len(features), len(labels)])
+    present, class_of, count = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(present) < 2:
+        raise ValueError(
+            f"`labels` must hold two classes or more, but hold only {present[0]}. Add another class."
+        )
+
+    means = np.zeros((len(present), features.shape[1]))
+    for block, groups in _by_class(features, class_of):
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        means[groups[starts]] += np.add.reduceat(block, starts, axis=0)
+    means /= count[:, None]
+    if not np.isfinite(means).all():
+        raise ValueError(
+            "`features` must be finite, but they hold NaN or inf. Look for the run that diverged, "
+            "or keep them in float32 if float16 overflowed."
+        )
+
+    # a second pass: mean squares less squared means would lose every digit once the classes have collapsed
+    spread = np.zeros(len(present))
+    for block, groups in _by_class(features, class_of):
+        block -= means[groups]
+        spread += np.bincount(groups, weights=np.einsum("bf,bf->b", block, block), minlength=len(present))
+    centred = means - means.mean(0)
+    return Scatter(float((spread / count).mean()), float(np.vdot(centred, centred)) / len(present))
+
+
+def nc1(features: Float[np.ndarray, "batch features"], labels: Integer[np.ndarray, " batch"]) -> float:
+    """tr Sigma_W / tr Sigma_B: 0 where every class is one point, and large where the classes overlap.
+
+    It depends neither on the unit of the features nor on where their 0 lies. inf where all class means are one
+    point, `nan` where all features are. Raises as `class_scatter`. Source: Papyan et al. 2020.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import nc1
+    >>> nc1(np.array([[-1.0], [1.0], [9.0], [11.0]]), np.array([0, 0, 1, 1]))
+    0.04
+    """
+    within, between = class_scatter(features, labels)
+    if between == 0:
+        return math.inf if within > 0 else math.nan
+    return within / between
+
+
+def _by_class(
+    features: Float[np.ndarray, "batch features"], class_of: Integer[np.ndarray, " batch"]
+) -> Iterator[tuple[Float[np.ndarray, "rows features"], Integer[np.ndarray, " rows"]]]:
+    """Blocks of features in float64, the rows of each sorted by class, and the class of each row."""
+    for rows in blocks(len(features), rows=max(1, _AT_ONCE // features.shape[1])):
+        order = np.argsort(class_of[rows], kind="stable")
+        yield features[rows][order].astype(np.float64, copy=False), class_of[rows][order]

@@ -1,0 +1,133 @@
+r"""Scores of predictions: how often right, how surely, and at what loss.
+
+With p = softmax(z), the label y, the prediction c = argmax z (the first, among equals) and the confidence p_c,
+
+    accuracy = mean [c = y]                  negative log-likelihood = mean -log p_y   (nats)
+    confidence gap = mean p_c - accuracy     Brier score = mean sum_k (p_k - [k = y])^2,   in [0, 2]
+
+The gap has a sign: above 0 a model is overconfident, below 0 underconfident, as too much smoothing makes it.
+All are taken of the logits as they are, never of smoothed targets, and in float64 whatever the logits' type;
+a class masked with -inf has probability 0.
+
+Sources: Brier 1950, Monthly Weather Review 78(1) (its score sums over classes); Guo et al. 2017, sec. 2,
+arXiv:1706.04599 (confidence and its gap).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from .. import _checks
+from .._numerics import blocks
+
+_AT_ONCE = 2**16  # numbers a block holds in float64, so that it and its exponentials stay in cache
+
+
+def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
+    """The probability of the predicted class, in (0, 1], for every example, in float64.
+
+    Raises `ValueError` for logits that no softmax can read (NaN, +inf, a row of nothing but -inf).
+    Source: Guo et al. 2017, sec. 2.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import confidences
+    >>> confidences(np.log(np.array([[0.75, 0.25], [0.5, 0.5]]))).round(6).tolist()
+    [0.75, 0.5]
+    """
+    _checks.readable_logits(logits)
+    sums = [np.exp(below).sum(1) for _, below in _below_highest(logits)]
+    return 1 / np.concatenate(sums)
+
+
+def accuracy(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
+    """The share of examples whose highest logit is the label's; among equal logits the first counts.
+
+    Raises `ValueError` for unreadable logits and for labels that are no column of them.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import accuracy
+    >>> accuracy(np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 1.0], [4.0, 0.0]]), np.array([0, 1, 0, 1]))
+    0.75
+    """
+    return float(right(logits, labels).mean())
+
+
+def right(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> Bool[np.ndarray, " batch"]:
+    """For every example, whether its highest logit is the label's. Raises as `accuracy` does.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.scores import right
+    >>> right(np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0])).tolist()
+    [True, False]
+    """
+    _checks.logits_and_labels(logits, labels)
+    return logits.argmax(1) == labels
+
+
+def negative_log_likelihood(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> float:
+    """The mean of -log p_y in nats, without any smoothing; +inf where a label's own class is masked.
+
+    Raises `ValueError` for unreadable logits and for labels that are no column of them.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import negative_log_likelihood
+    >>> round(negative_log_likelihood(np.zeros((3, 4)), np.array([0, 1, 2])), 6)  # log 4
+    1.386294
+    """
+    _checks.logits_and_labels(logits, labels)
+    total = 0.0
+    for rows, below in _below_highest(logits):
+        own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
+        total += float((np.log(np.exp(below).sum(1)) - own).sum())
+    return total / len(labels)
+
+
+def brier_score(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
+    """The mean squared distance between the probabilities and the one-hot label, from 0 to 2.
+
+    With two classes this is twice the score that is taken of one probability alone.
+    Raises `ValueError` for unreadable logits and for labels that are no column of them.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import brier_score
+    >>> brier_score(np.zeros((1, 4)), np.array([0]))  # (3/4)^2 + 3 (1/4)^2
+    0.75
+    """
+    _checks.logits_and_labels(logits, labels)
+    total = 0.0
+    for rows, below in _below_highest(logits):
+        away = np.exp(below)
+        away /= away.sum(1, keepdims=True)
+        away[np.arange(len(away)), labels[rows]] -= 1
+        total += float(np.vdot(away, away))
+    return total / len(labels)
+
+
+def confidence_gap(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> float:
+    """Mean confidence minus accuracy: above 0 the model is overconfident, below 0 underconfident.
+
+    Raises `ValueError` for unreadable logits and for labels that are no column of them.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import confidence_gap
+    >>> confidence_gap(np.zeros((4, 2)), np.array([0, 0, 0, 1]))  # confidence 1/2, right 3 times of 4
+    -0.25
+    """
+    return float(confidences(logits).mean()) - accuracy(logits, labels)
+
+
+def _below_highest(
+    logits: Float[np.ndarray, "batch classes"],
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"]]]:
+    """Blocks of rows, in float64, each row less its highest logit: no exponential of it can overflow."""
+    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // logits.shape[1])):
+        block = logits[rows].astype(np.float64)
+        block -= block.max(1, keepdims=True)
+        yield rows, block

@@ -1,0 +1,36 @@
+"""One self-contained HTML page: a verdict, tables, and figures that are plain data."""
+
+from .figures import (
+    Curve,
+    Figure,
+    PlaneFrame,
+    PlanePanel,
+    Reference,
+    ReliabilitySeries,
+    Tone,
+    draw_curves,
+    draw_plane,
+    draw_reliability,
+)
+from .page import Card, Claims, Number, Page, Section, Table, render, write
+
+__all__ = [
+    "Card",
+    "Claims",
+    "Curve",
+    "Figure",
+    "Number",
+    "Page",
+    "PlaneFrame",
+    "PlanePanel",
+    "Reference",
+    "ReliabilitySeries",
+    "Section",
+    "Table",
+    "Tone",
+    "draw_curves",
+    "draw_plane",
+    "draw_reliability",
+    "render",
+    "write",
+]

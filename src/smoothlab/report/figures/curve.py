@@ -1,0 +1,176 @@
+"""A measure over alpha: the mean over seeds with its interval as a band, every seed as a faint dot.
+
+The line and the band are straight between the alphas that were run: there they guide the eye and claim nothing.
+An alpha without a value leaves a gap, and one without an interval (a single seed) leaves the band open.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ... import _checks
+from ...measures.estimate import Estimate
+from .. import typeset
+from .figure import SYMBOLS, TONES, Figure, Tone, axis, canvas, coordinate, coordinates, inert
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+LABELS_APART = 0.07  # of the axis: tick labels that are closer would touch on a phone
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: an estimate for every alpha, and the values of the single seeds that it came from."""
+
+    name: str
+    alphas: tuple[float, ...]
+    estimates: tuple[Estimate, ...]
+    points: tuple[tuple[float, ...], ...]
+    tone: Tone = Tone.SMOOTHED
+
+    def __post_init__(self) -> None:
+        _checks.same_length(
+            ["alphas", "estimates", "points"], [len(self.alphas), len(self.estimates), len(self.points)]
+        )
+        _checks.at_least("len(alphas)", len(self.alphas), 1)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A level worth knowing, such as temperature 1, drawn as a dotted line across the figure."""
+
+    label: str
+    value: float
+
+
+def draw_curves(
+    curves: Sequence[Curve],
+    *,
+    title: str,
+    measure: str,
+    definition: str,
+    references: Sequence[Reference] = (),
+) -> Figure:
+    """One to four curves on one axis, which `measure` names; `definition` says how it is computed, and on what.
+
+    Raises `ValueError` for no curve or more than four.
+
+    >>> from smoothlab.measures.estimate import Estimate
+    >>> from smoothlab.report.figures import Curve, draw_curves
+    >>> hard, smooth = Estimate(1.9, 1.8, 2.0, 2), Estimate(1.0, 0.9, 1.1, 2)
+    >>> curve = Curve("test", (0.0, 0.1), (hard, smooth), ((1.88, 1.92), (0.98, 1.02)))
+    >>> figure = draw_curves([curve], title="T falls.", measure="temperature", definition="Fitted on validation.")
+    >>> [trace["y"] for trace in figure.traces][2]
+    [1.9, 1.0]
+    """
+    _checks.within("len(curves)", len(curves), 1, len(TONES))
+    traces = [trace for index, curve in enumerate(curves) for trace in _traces(index, curve)]
+    alphas = sorted({alpha for curve in curves for alpha in curve.alphas})
+    layout = canvas(
+        xaxis=axis("α", tickvals=_apart(alphas), tickangle=0, showgrid=False),
+        yaxis=axis(inert(measure), nticks=6, showline=False, ticks=""),
+        showlegend=len(curves) > 1,
+        shapes=[_line(reference) for reference in references],
+        annotations=[_label(reference) for reference in references],
+    )
+    return Figure(title, (definition, _how_to_read(curves)), tuple(traces), layout, aspect=0.82)
+
+
+def _traces(index: int, curve: Curve) -> list[dict[str, Any]]:
+    """The band, the seeds and the mean, in the order in which they lie on each other."""
+    band_x, band_y = _band(curve)
+    seeds = [(a, value) for a, values in zip(curve.alphas, curve.points, strict=True) for value in values]
+    shared = {"type": "scatter", "legendgroup": f"curve {index}", "name": inert(curve.name)}
+    band = shared | {
+        "x": band_x,
+        "y": band_y,
+        "mode": "lines",
+        "fill": "toself",
+        "fillcolor": curve.tone.area,
+        "line": {"width": 1, "color": curve.tone.area},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    dots = shared | {
+        "x": coordinates([alpha for alpha, _ in seeds]),
+        "y": coordinates([value for _, value in seeds]),
+        "mode": "markers",
+        "marker": {"size": 4, "color": curve.tone.line, "opacity": 0.35, "symbol": SYMBOLS[index]},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    mean = shared | {
+        "x": coordinates(curve.alphas),
+        "y": coordinates([estimate.value for estimate in curve.estimates]),
+        "mode": "lines+markers",
+        "line": {"width": 2.25, "color": curve.tone.line, "dash": DASHES[index]},
+        "marker": {"size": 7, "color": curve.tone.line, "symbol": SYMBOLS[index]},
+        "hoverinfo": "text",
+        "hovertext": [
+            f"{inert(curve.name)}<br>α = {alpha:g}<br>{typeset.line(estimate)}"
+            for alpha, estimate in zip(curve.alphas, curve.estimates, strict=True)
+        ],
+    }
+    return [band, dots, mean]
+
+
+def _band(curve: Curve) -> tuple[list[float | None], list[float | None]]:
+    """Closed outlines around each unbroken run of intervals, with a gap between two runs."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    run: list[tuple[float, Estimate]] = []
+    for alpha, estimate in [*zip(curve.alphas, curve.estimates, strict=True), (math.nan, None)]:
+        if estimate is not None and math.isfinite(estimate.low) and math.isfinite(estimate.high):
+            run.append((alpha, estimate))
+            continue
+        if run:
+            there, back = [(a, e.low) for a, e in run], [(a, e.high) for a, e in reversed(run)]
+            outline = [*there, *back, there[0]]
+            x += [None] * bool(x) + [coordinate(a) for a, _ in outline]
+            y += [None] * bool(y) + [coordinate(bound) for _, bound in outline]
+        run = []
+    return x, y
+
+
+def _apart(alphas: Sequence[float]) -> list[float]:
+    """The alphas that get a tick label: all of them, or those that stand far enough from the one before."""
+    span = alphas[-1] - alphas[0]
+    chosen = [alphas[0]]
+    for alpha in alphas[1:]:
+        if alpha - chosen[-1] >= LABELS_APART * span:
+            chosen.append(alpha)
+    return chosen
+
+
+def _line(reference: Reference) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": reference.value,
+        "y1": reference.value,
+        "line": {"color": "var(--ink-soft)", "width": 1, "dash": "dot"},
+        "layer": "between",
+    }
+
+
+def _label(reference: Reference) -> dict[str, Any]:
+    return {
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "right",
+        "y": reference.value,
+        "yanchor": "bottom",
+        "text": inert(reference.label),
+        "showarrow": False,
+        "font": {"size": 11},
+    }
+
+
+def _how_to_read(curves: Sequence[Curve]) -> str:
+    estimates = [estimate for curve in curves for estimate in curve.estimates if estimate.n > 0]
+    counts = sorted({estimate.n for estimate in estimates})
+    levels = sorted({typeset.percent(estimate.level) for estimate in estimates})
+    n = " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])])) if counts else "0"
+    return f"Line: mean over seeds, with its {' or '.join(levels)} interval. Dots: single seeds, n = {n} at each α."

@@ -1,0 +1,186 @@
+"""A page as a small tree of frozen data, and the one HTML file that it becomes.
+
+The file holds everything: text, style, figures as JSON, and plotly.js, which draws them. Three walls keep it quiet:
+the template escapes every string, the JSON cannot end its own script block, and a content security policy lets only
+the page's two scripts run, known by their SHA-256, and nothing be fetched.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from .. import _checks, _files
+from ..lab.claims import Outcome, Verdict
+from . import typeset
+from .figures import Figure
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that the card shows large, what it is, and a note with its interval and n."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader takes home who reads nothing else."""
+
+    headline: str
+    sentences: tuple[str, ...] = ()
+    numbers: tuple[Number, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The verdicts on a family of claims, with their tally."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def tally(self) -> dict[Outcome, int]:
+        """How many claims came to each outcome, those that occur only."""
+        counts = {
+            outcome: sum(verdict.outcome is outcome for verdict in self.verdicts) for outcome in Outcome
+        }
+        return {outcome: n for outcome, n in counts.items() if n}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under their headings; the `numeric` columns, by index, are set flush right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+    numeric: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            _checks.same_length(["columns", "row"], [len(self.columns), len(row)])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a few paragraphs, and what they speak of."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    contents: tuple[Figure | Table | Claims, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report: the card first, then sections, then the facts that a reader needs to repeat it.
+
+    >>> from smoothlab.report import Card, Page, render
+    >>> html = render(Page("A report", "On invented data.", Card("Nothing <b>happened</b>.")))
+    >>> "Nothing &lt;b&gt;happened&lt;/b&gt;." in html
+    True
+    """
+
+    title: str
+    lead: str
+    card: Card
+    sections: tuple[Section, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def render(page: Page) -> str:
+    """The whole page as one HTML document that asks nothing of the network."""
+    figures = [part for section in page.sections for part in section.contents if isinstance(part, Figure)]
+    scripts = [_plotly(), _text("page.js")] if figures else []
+    return _template().render(
+        page=page,
+        style=_text("page.css"),
+        scripts=scripts,
+        policy=_policy(scripts),
+        kind=lambda part: type(part).__name__,
+        in_pairs=_in_pairs,
+    )
+
+
+def write(page: Page, path: str | Path) -> Path:
+    """Writes the page so that a reader, or a crash, finds the old file or the whole new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _files.write_text(path, render(page))
+    return path
+
+
+def _template() -> Any:
+    environment = Environment(
+        autoescape=True,
+        finalize=lambda value: typeset.bound(value) if type(value) is str else value,  # before it is escaped
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_text),
+    )
+    environment.filters |= {"embed": _embed, "figure_data": _figure_data, "slug": _slug}
+    environment.globals |= {"typeset": typeset}
+    return environment.get_template("page.html")
+
+
+def _in_pairs(section: Section) -> bool:
+    """Two figures in a row where three would leave a single one behind."""
+    narrow = sum(isinstance(part, Figure) and not part.wide for part in section.contents)
+    return narrow == 2 or narrow % 3 == 1
+
+
+def _text(name: str) -> str:
+    return files("smoothlab.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _plotly() -> str:
+    """plotly.js as the package ships it; written so that no build of it can end its script block."""
+    return get_plotlyjs().replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+def _embed(value: Any) -> str:
+    """JSON for a script block: `<` is written as an escape, so neither `</script>` nor `<!--` can occur."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace("\u2028", r"\u2028").replace("\u2029", r"\u2029")
+
+
+def _figure_data(figure: Figure) -> dict[str, Any]:
+    """What the page's script draws, and what the data button hands out."""
+    slider, switch = figure.slider, figure.switch
+    return {
+        "title": figure.title,
+        "caption": figure.caption,
+        "aspect": figure.aspect,
+        "traces": figure.traces,
+        "layout": figure.layout,
+        "slider": slider
+        and {"name": slider.name, "labels": slider.labels, "changes": list(map(asdict, slider.changes))},
+        "switch": switch and asdict(switch.change),
+    }
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Only these scripts, by their digest; styles in the page (plotly.js writes some); images from the page itself."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    sources = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    return (
+        f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _slug(text: str) -> str:
+    """A name for an anchor or a file: words of ASCII letters and digits, joined by hyphens."""
+    words = "".join(
+        letter if letter.isascii() and letter.isalnum() else " " for letter in text.lower()
+    ).split()
+    return "-".join(words)[:60].strip("-") or "part"

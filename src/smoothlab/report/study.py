@@ -1,0 +1,356 @@
+"""A study's page: what smoothing did in one card, then the claims, and then what they rest on.
+
+The card speaks of one alpha, the one with the least ECE on validation data, and sets it against the hard model with
+one fitted temperature: whoever can have calibration for the price of a division should know it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..lab import Evidence, Store, Verdict, compare
+from ..lab.evidence import MEASURES
+from ..measures.calibration import Reliability, reliability
+from ..measures.estimate import Estimate, mean_estimate
+from ..measures.plane import template_plane
+from ..predictions import Predictions
+from ..scaling.temperature import Temperature
+from . import typeset
+from .figures import (
+    Curve,
+    Figure,
+    PlaneFrame,
+    PlanePanel,
+    Reference,
+    ReliabilitySeries,
+    draw_curves,
+    draw_plane,
+    draw_reliability,
+)
+from .page import Card, Claims, Number, Page, Section, Table
+
+LEAST_PAIRS = compare.LEAST_SEEDS
+PLANE_CLASSES = (0, 1, 2)
+PLANE_EXAMPLES = 100
+"""Examples a class in the plane, as in the paper's figure 1."""
+LINES = {"temperature": (Reference("no change", 1.0),), "gap": (Reference("calibrated", 0.0),)}
+TITLES = {
+    "accuracy": "Accuracy",
+    "ece": "Calibration error, before temperature",
+    "ece_scaled": "Calibration error, after temperature",
+    "gap": "Over- or underconfidence",
+    "nll": "Likelihood, before temperature",
+    "nll_scaled": "Likelihood, after temperature",
+    "temperature": "The temperature that repairs what is left",
+    "nc1": "How loose the clusters are",
+    "gap_spread": "How unequal the distances to wrong classes are",
+    "gap_scale": "How large the logits are",
+    "gamma": "The smoothing that the model achieved",
+}
+"""The measures that are drawn over alpha, in order."""
+
+
+def study_page(store: Store, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Page:
+    """The page of a store, finished or half-finished."""
+    manifest = store.manifest
+    there = int(np.isfinite(evidence.values["accuracy"]).sum())
+    asked = evidence.values["accuracy"].size
+    sections = (
+        [Section("What was claimed, and what came of it", contents=(Claims(verdicts),))] if verdicts else []
+    )
+    seed = _first_whole_seed(evidence)
+    if seed is not None:
+        sections += [_reliability_section(store, evidence, seed), *_plane_section(store, evidence, seed)]
+    sections += [_curves_section(evidence), _numbers_section(evidence)]
+    return Page(
+        title=manifest["question"].rstrip(),
+        lead=f"Study {manifest['name']}: {there} of {asked} runs, {len(evidence.seeds)} paired seeds, "
+        f"alpha in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}.",
+        card=card(evidence),
+        sections=tuple(sections),
+        facts=_facts(store, evidence),
+    )
+
+
+def card(evidence: Evidence) -> Card:
+    """The verdict in words, each number with its interval and n."""
+    alpha = evidence.best("validation_ece")
+    pairs = compare.difference(evidence.at("accuracy", alpha), evidence.at("accuracy", 0.0)).n
+    if pairs < LEAST_PAIRS:
+        return Card(
+            "Not enough runs for a verdict yet.",
+            (
+                f"{pairs} pairs of runs are there, and {LEAST_PAIRS} are the least. Run the study again to go on.",
+            ),
+        )
+    accuracy = _change(evidence, "accuracy", alpha)
+    calibration = _change(evidence, "ece", alpha)
+    against = compare.difference(evidence.at("ece", alpha), evidence.at("ece_scaled", 0.0))
+    scaled = mean_estimate(_there(evidence, "ece_scaled", 0.0))
+    hard = mean_estimate(_there(evidence, "ece", 0.0))
+    likelihood = _change(evidence, "nll", alpha)
+    sentences = (
+        f"All of this is at alpha = {alpha:g}, which has the least ECE on validation data.",
+        f"Accuracy {_moved(accuracy, 'rose', 'fell')}: by {_points(accuracy)} points, n = {accuracy.n}.",
+        f"ECE {_moved(calibration, 'rose', 'fell')}: from {typeset.value(hard)} by {_signed(calibration)}.",
+        f"Temperature alone brings the hard model to an ECE of {typeset.value(scaled)} {typeset.interval(scaled)}. "
+        + _temperature_sentence(against),
+        f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: by {_signed(likelihood)} nats.",
+        *_geometry_sentence(evidence, alpha),
+    )
+    numbers = (
+        _number("Accuracy, hard", evidence, "accuracy", 0.0),
+        _number(f"Accuracy, alpha = {alpha:g}", evidence, "accuracy", alpha),
+        _number("ECE, hard", evidence, "ece", 0.0),
+        _number("ECE, hard with temperature", evidence, "ece_scaled", 0.0),
+        _number(f"ECE, alpha = {alpha:g}", evidence, "ece", alpha),
+    )
+    return Card(_headline(accuracy, calibration, against), sentences, numbers)
+
+
+def _headline(accuracy: Estimate, calibration: Estimate, against: Estimate) -> str:
+    if _side(accuracy):
+        first = f"Smoothing {'raised' if _side(accuracy) > 0 else 'cost'} accuracy"
+    else:
+        first = "Smoothing changed accuracy by no more than chance would"
+    if _side(calibration) > 0:
+        return f"{first}, and it spoiled calibration."
+    if _side(calibration) == 0:
+        return f"{first}, and calibration too."
+    if _side(against) < 0:
+        return f"{first}, and it calibrates better than temperature scaling alone."
+    if _side(against) > 0:
+        return f"{first}; it repairs calibration, but temperature scaling alone does it better."
+    return f"{first}; it repairs calibration, and temperature scaling alone would do."
+
+
+def _temperature_sentence(against: Estimate) -> str:
+    difference = f"smoothing less temperature is {_signed(against)}"
+    if _side(against) < 0:
+        return f"Smoothing does better: {difference}."
+    if _side(against) > 0:
+        return f"Smoothing does worse: {difference}."
+    return f"The two cannot be told apart: {difference}."
+
+
+def _geometry_sentence(evidence: Evidence, alpha: float) -> tuple[str, ...]:
+    if not np.isfinite(evidence.at("nc1", alpha)).any():
+        return ()
+    change = _change(evidence, "nc1", alpha)
+    hard = mean_estimate(_there(evidence, "nc1", 0.0))
+    if _side(change) == 0:
+        return (
+            f"The clusters of the penultimate layer are as tight as before: NC1 changed by {_signed(change)}.",
+        )
+    verb = "loosened" if _side(change) > 0 else "tightened"
+    return (
+        f"The clusters of the penultimate layer {verb}: NC1 moved from {typeset.value(hard)} by {_signed(change)}.",
+    )
+
+
+def _side(change: Estimate) -> int:
+    """-1 or 1 where the interval leaves 0 out, else 0."""
+    return int(change.low > 0) - int(change.high < 0)
+
+
+def _moved(change: Estimate, up: str, down: str) -> str:
+    return {1: up, -1: down, 0: "did not move beyond chance"}[_side(change)]
+
+
+def _change(evidence: Evidence, measure: str, alpha: float) -> Estimate:
+    return compare.difference(evidence.at(measure, alpha), evidence.at(measure, 0.0))
+
+
+def _there(evidence: Evidence, measure: str, alpha: float) -> list[float]:
+    """The runs that are there."""
+    values = evidence.at(measure, alpha)
+    return [float(value) for value in values[np.isfinite(values)]]
+
+
+def _signed(change: Estimate) -> str:
+    plus = "+" if change.value > 0 else ""
+    return f"{plus}{typeset.value(change)} {typeset.interval(change)}, n = {change.n}"
+
+
+def _points(change: Estimate) -> str:
+    """A change of accuracy in percentage points."""
+    low, value, high = (
+        typeset.number(100 * each, decimals=2) for each in (change.low, change.value, change.high)
+    )
+    return f"{'+' if change.value > 0 else ''}{value} [{low}, {high}]"
+
+
+def _number(label: str, evidence: Evidence, measure: str, alpha: float) -> Number:
+    estimate = mean_estimate(_there(evidence, measure, alpha))
+    return Number(label, typeset.value(estimate), f"{typeset.interval(estimate)}, n = {estimate.n}")
+
+
+def _first_whole_seed(evidence: Evidence) -> int | None:
+    """The first seed whose run is there at every alpha: pictures of single runs show that one."""
+    whole = np.isfinite(evidence.values["accuracy"]).all(0)
+    return evidence.seeds[int(whole.argmax())] if whole.any() else None
+
+
+def _load(store: Store, alpha: float, seed: int, split: str) -> Predictions:
+    cell = next(
+        record.cell
+        for record in store.records().values()
+        if record.cell["alpha"] == alpha and record.cell["seed"] == seed and record.failure is None
+    )
+    return store.predictions(cell, split)
+
+
+def _reliability_section(store: Store, evidence: Evidence, seed: int) -> Section:
+    alpha = evidence.best("validation_ece")
+    raw, scaled = {}, {}
+    for level in (0.0, alpha):
+        test = _load(store, level, seed, "test")
+        validation = _load(store, level, seed, "validation")
+        temperature = Temperature().fit(validation.logits, validation.labels)
+        raw[level] = reliability(test.logits, test.labels)
+        scaled[level] = reliability(temperature.transform(test.logits), test.labels)
+    smoothed = f"smoothed, α = {alpha:g}"
+    return Section(
+        "Does confidence mean what it says?",
+        (
+            "On the diagonal, a model that is 80 % confident is right 80 % of the time. The bands show how far from "
+            f"it a perfectly calibrated model would stray by chance. Test data, seed {seed}.",
+        ),
+        (
+            _diagram({"hard": raw[0.0], smoothed: raw[alpha]}, "Hard labels against smoothed ones"),
+            _diagram(
+                {"hard, before": raw[0.0], "hard, after": scaled[0.0]}, "Hard labels and one temperature"
+            ),
+            _diagram(
+                {f"{smoothed}, before": raw[alpha], f"{smoothed}, after": scaled[alpha]},
+                "Smoothed labels and one temperature",
+            ),
+        ),
+    )
+
+
+def _diagram(series: dict[str, Reliability], title: str) -> Figure:
+    return draw_reliability([ReliabilitySeries(name, bins) for name, bins in series.items()], title=title)
+
+
+def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
+    """The paper's figure 1, where features were kept and there are three classes."""
+    frames = []
+    for alpha in evidence.alphas:
+        train, validation = (_load(store, alpha, seed, split) for split in ("train", "validation"))
+        if train.features is None or train.weight is None or validation.features is None:
+            return ()
+        if train.logits.shape[1] < 3:
+            return ()
+        frames.append(PlaneFrame(alpha, _panel(train), _panel(validation)))
+    names = train.meta.get("classes") or [f"class {label}" for label in PLANE_CLASSES]
+    figure = draw_plane(
+        frames[0],
+        frames[1:],
+        classes=tuple(str(names[label]) for label in PLANE_CLASSES),
+        title="The penultimate layer, hard and smoothed",
+        start=evidence.alphas.index(evidence.best("validation_ece")) - 1,
+    )
+    return (
+        Section(
+            "What does smoothing do to the representation?",
+            (
+                "Each point is an example, seen in the plane through the templates of three classes, as in the "
+                f"paper's figure 1. Move the slider to change alpha. Seed {seed}, up to {PLANE_EXAMPLES} examples "
+                "a class.",
+            ),
+            (figure,),
+        ),
+    )
+
+
+def _panel(predictions: Predictions) -> PlanePanel:
+    assert predictions.features is not None
+    assert predictions.weight is not None
+    chosen = np.concatenate(
+        [np.flatnonzero(predictions.labels == label)[:PLANE_EXAMPLES] for label in PLANE_CLASSES]
+    )
+    plane = template_plane(predictions.weight, classes=PLANE_CLASSES)
+    return PlanePanel(
+        plane.project(np.asarray(predictions.features[chosen], np.float64)),
+        np.asarray(predictions.labels[chosen]),
+        plane.templates,
+    )
+
+
+def _curves_section(evidence: Evidence) -> Section:
+    drawn = [
+        each for each in MEASURES if each.name in TITLES and np.isfinite(evidence.values[each.name]).any()
+    ]
+    return Section(
+        "What changes along alpha?",
+        (
+            "Lines are means over paired seeds and bands their 95 % intervals; the dots are the runs. The line is "
+            "straight between the alphas that were run: there it guides the eye and claims nothing.",
+        ),
+        tuple(
+            _curve(evidence, name, each.label, each.definition)
+            for name in TITLES
+            for each in drawn
+            if each.name == name
+        ),
+    )
+
+
+def _curve(evidence: Evidence, name: str, label: str, definition: str) -> Figure:
+    points = tuple(tuple(_there(evidence, name, alpha)) for alpha in evidence.alphas)
+    curve = Curve(label, evidence.alphas, tuple(mean_estimate(values) for values in points), points)
+    return draw_curves(
+        [curve],
+        title=TITLES[name],
+        measure=label,
+        definition=f"{definition[0].upper()}{definition[1:]}.",
+        references=LINES.get(name, ()),
+    )
+
+
+def _numbers_section(evidence: Evidence) -> Section:
+    rows = tuple(
+        (each.label, *(_cell(_there(evidence, each.name, alpha)) for alpha in evidence.alphas))
+        for each in MEASURES
+    )
+    return Section(
+        "The numbers",
+        contents=(
+            Table(
+                ("Measure", *(f"α = {alpha:g}" for alpha in evidence.alphas)),
+                rows,
+                f"Means over {_seeds(evidence)} with 95 % t intervals.",
+                numeric=tuple(range(1, len(evidence.alphas) + 1)),
+            ),
+        ),
+    )
+
+
+def _cell(values: Sequence[float]) -> str:
+    estimate = mean_estimate(values)
+    return (
+        f"{typeset.value(estimate)} {typeset.interval(estimate)}" if estimate.n else typeset.value(estimate)
+    )
+
+
+def _seeds(evidence: Evidence) -> str:
+    counts = np.isfinite(evidence.values["accuracy"]).sum(1)
+    least, most = int(counts.min()), int(counts.max())
+    return f"{most} seeds" if least == most else f"{least} to {most} seeds"
+
+
+def _facts(store: Store, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    records = store.records()
+    versions = next((record.versions for record in records.values()), {})
+    return (
+        ("Study", str(store.manifest["reference"])),
+        *((str(name), str(value)) for name, value in store.manifest["settings"].items()),
+        (
+            "Training",
+            f"{sum(record.seconds for record in records.values()):.0f} s of work for {len(records)} runs",
+        ),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
+        ("Study file, SHA-256", str(store.manifest["fingerprint"])),
+        *((f"Failed: {key}", reason) for key, reason in evidence.failures.items()),
+    )

@@ -1,0 +1,92 @@
+"""A study in a terminal, 80 columns wide: its measures over alpha, then its verdicts."""
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..lab import Evidence, Outcome, Store, Verdict
+from ..lab.evidence import MEASURES
+from ..measures.estimate import mean_estimate
+from . import typeset
+
+STYLES = {
+    Outcome.PASS: "bold green",
+    Outcome.FAIL: "bold red",
+    Outcome.UNDECIDED: "bold yellow",
+    Outcome.OUT_OF_REGIME: "dim",
+}
+SHOWN = (
+    "accuracy",
+    "ece",
+    "ece_scaled",
+    "gap",
+    "nll",
+    "nll_scaled",
+    "temperature",
+    "nc1",
+    "gamma",
+    "train_accuracy",
+)
+
+
+def print_study(
+    store: Store, evidence: Evidence, verdicts: tuple[Verdict, ...], *, console: Console | None = None
+) -> None:
+    """Print what a store says; `console` defaults to standard output."""
+    console = console or Console(highlight=False)
+    there = np.isfinite(evidence.values["accuracy"])
+    console.print(Text(store.manifest["question"], style="bold"))
+    failed = f", {len(evidence.failures)} failed" if evidence.failures else ""
+    console.print(
+        f"{there.sum()} of {there.size} runs{failed}; means over seeds, with half of the 95 % interval\n"
+    )
+    console.print(_measures(evidence))
+    for verdict in verdicts:
+        console.print(_verdict(verdict))
+    for key, reason in evidence.failures.items():
+        console.print(Text(f"Failed: {key}: {reason}", style="red"))
+
+
+def _measures(evidence: Evidence) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("alpha", no_wrap=True)
+    for alpha in evidence.alphas:
+        table.add_column(f"{alpha:g}", justify="right", no_wrap=True)
+    labels = {measure.name: measure.label for measure in MEASURES}
+    for name in SHOWN:
+        table.add_row(labels[name], *(_cell(evidence, name, alpha) for alpha in evidence.alphas))
+    table.add_row("n", *(str(int(np.isfinite(row).sum())) for row in evidence.values["accuracy"]))
+    return table
+
+
+def _cell(evidence: Evidence, name: str, alpha: float) -> str:
+    values = evidence.at(name, alpha)
+    estimate = mean_estimate(values[np.isfinite(values)])
+    if not estimate.n:
+        return typeset.number(np.nan, decimals=3)
+    half = (estimate.high - estimate.low) / 2
+    spread = f"±{half:.3f}" if np.isfinite(half) else ""
+    return f"{typeset.number(estimate.value, decimals=3)}{spread}".replace("0.", ".")
+
+
+def _verdict(verdict: Verdict) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=3)
+    grid.add_column(width=13)
+    grid.add_column()
+    outcome = Text(verdict.outcome.value, style=STYLES[verdict.outcome])
+    grid.add_row("", "", "")
+    grid.add_row(verdict.claim, outcome, Text(verdict.statement, style="bold"))
+    p = f", p {_p(verdict.p)}" if verdict.p is not None else ""
+    estimate = verdict.estimate
+    number = f"{typeset.value(estimate)} {typeset.interval(estimate)}, n = {estimate.n}{p}"
+    grid.add_row("", "", Text(f"{verdict.effect}: {number}"))
+    if verdict.note:
+        grid.add_row("", "", Text(verdict.note, style="dim"))
+    return grid
+
+
+def _p(p: float) -> str:
+    text = typeset.probability(p)
+    return text if text.startswith("<") else f"= {text}"

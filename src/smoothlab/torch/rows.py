@@ -1,0 +1,137 @@
+r"""A judged batch: what every loss of this room needs to know of a row before it computes anything.
+
+Each row's target is q = (1 - a) * label + a * background, with a the effective alpha of the convention. A class
+is out of a row if the mask says so or its logit is -inf; the background is cut to the classes that take part and
+divided by what is left, and they alone are counted in K, so `a` may then differ by row. A row without any
+background left keeps its label whole. Source: Szegedy et al. 2016, sec. 7, arXiv:1512.00567.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..targets.conventions import Convention, effective_alpha, known
+from ..targets.soft import _go_together
+from . import arguments
+from .kernels.eager import Background, Label, Logits, column, precision
+from .tracing import readable
+
+
+class Rows(NamedTuple):
+    """Everything in the shapes (batch, classes, places) and (batch, places), and in the precision of the sums."""
+
+    logits: Logits
+    label: Label
+    alpha: float | Float[Tensor, ""] | Float[Tensor, " batch *places"]
+    """Effective."""
+    background: Background
+    """The number that every class gets where all get the same; 0.0 where there is no smoothing."""
+    out: Bool[Tensor, "batch classes *places"] | None
+    ignored: Bool[Tensor, " batch *places"] | None
+
+
+def judged(
+    input: Tensor,  # noqa: A002  torch's own word
+    target: Tensor,
+    *,
+    label_smoothing: float | Tensor,
+    convention: Convention | str,
+    background: Tensor | None,
+    class_mask: Tensor | None,
+    padding_index: int | None,
+    ignore_index: int,
+) -> Rows:
+    """The batch, or the sentence that says what is wrong with it; one example is lifted to a batch of one."""
+    arguments.judge_batch(input, target, ignore_index)
+    logits = input if input.ndim > 1 else input.unsqueeze(0)
+    classes = logits.shape[1]
+    convention = known(convention, classes)
+    _go_together(convention, background, padding_index, classes)
+    arguments.judge_alpha(label_smoothing, convention)
+    if isinstance(label_smoothing, Tensor):
+        arguments.judge_rowwise(label_smoothing, arguments.rows_of(input.shape))
+    if background is not None:
+        arguments.judge_background(background, input.shape)
+    if class_mask is not None:
+        arguments.judge_mask(class_mask, input.shape)
+
+    dtype = precision(input.dtype)
+    label, ignored = target if input.ndim > 1 else target.unsqueeze(0), None
+    if not label.is_floating_point():
+        label, ignored = _labels(label, classes, ignore_index, padding_index)
+    else:
+        label = label.to(dtype)
+    out = _excluded(logits, class_mask)
+    alpha, share = _smoothing(
+        logits,
+        alpha=label_smoothing.to(dtype) if isinstance(label_smoothing, Tensor) else label_smoothing,
+        convention=convention,
+        background=None if background is None else background.to(dtype),
+        padding_index=padding_index,
+        out=out,
+    )
+    return Rows(logits, label, alpha, share, out, ignored)
+
+
+def _labels(
+    target: Tensor, classes: int, ignore_index: int, padding_index: int | None
+) -> tuple[Int[Tensor, " batch *places"], Bool[Tensor, " batch *places"] | None]:
+    """Classes that can be looked up, all in range, and which of the rows are not to count."""
+    target = target.long()
+    can_read = target.numel() > 0 and readable(target)
+    if can_read:
+        lowest, highest = (int(extreme) for extreme in target.aminmax())
+        if not any(mark is not None and lowest <= mark <= highest for mark in (ignore_index, padding_index)):
+            arguments.judge_labels(lowest, highest, classes)
+            return target, None
+    ignored = target == ignore_index
+    if padding_index is not None:
+        ignored = ignored | (target == padding_index)
+    target = target.masked_fill(ignored, 0)
+    if can_read:
+        lowest, highest = (int(extreme) for extreme in target.aminmax())
+        arguments.judge_labels(lowest, highest, classes)
+    return target, ignored
+
+
+def _excluded(logits: Logits, class_mask: Tensor | None) -> Bool[Tensor, "batch classes *places"] | None:
+    if class_mask is None:
+        if readable(logits) and (logits.numel() == 0 or logits.detach().amin().item() > -torch.inf):
+            return None  # one read instead of arrays of booleans; NaN is not above, so it hides no -inf
+        return logits.isneginf()
+    return logits.isneginf() | ~column(class_mask, logits)
+
+
+def _smoothing(
+    logits: Logits,
+    *,
+    alpha: float | Tensor,
+    convention: Convention,
+    background: Tensor | None,
+    padding_index: int | None,
+    out: Bool[Tensor, "batch classes *places"] | None,
+) -> tuple[float | Tensor, Background]:
+    """The effective alpha and the background, each of one row for all where nothing sets rows apart."""
+    classes = logits.shape[1]
+    if not isinstance(alpha, Tensor) and alpha == 0:
+        return 0.0, 0.0
+    if out is None and background is None and padding_index is None:
+        return effective_alpha(alpha, classes=classes, convention=convention), 1 / classes
+
+    share = logits.new_ones(classes, dtype=precision(logits.dtype)) if background is None else background
+    if padding_index is not None:
+        share = share.index_fill(0, torch.tensor(padding_index, device=share.device), 0.0)
+    if out is None:
+        total = share.sum(1, keepdim=True) if share.ndim > 1 else share.sum()
+        return effective_alpha(alpha, classes=classes, convention=convention), share / total
+
+    share = torch.where(out, 0.0, column(share, logits))
+    total = share.sum(1, keepdim=True)
+    some = total > 0
+    count = (share > 0).sum(1) + (
+        0 if padding_index is None else 1
+    )  # padding is one of the convention's classes
+    alpha = effective_alpha(alpha, classes=count.to(share.dtype), convention=convention)
+    return some.squeeze(1).to(share.dtype) * alpha, share / torch.where(some, total, 1.0)

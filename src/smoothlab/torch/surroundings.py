@@ -1,0 +1,59 @@
+"""What torch keeps for the whole process, borrowed for one block and given back as it was.
+
+A block that trains or predicts needs its own random numbers, its own number of threads and gradients on or off,
+whatever its caller had set, and must leave no trace of that behind.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .. import _checks
+
+
+def place(device: str) -> torch.device:
+    """The device that a word such as "cpu" or "cuda:1" means, if it is there."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f'`device` must be one that this machine has, but got {device!r} ({reason}). "cpu" is always there.'
+        ) from None
+    return found
+
+
+@contextmanager
+def undisturbed(device: torch.device, *, threads: int, gradients: bool) -> Iterator[None]:
+    """A block with these settings and random numbers of its own, after which torch is as it was before."""
+    _checks.at_least("threads", threads, 1)
+    before = torch.get_num_threads()
+    cudnn: Any = torch.backends.cudnn
+    benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
+    forked = [device] if device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=forked),
+        torch.inference_mode(False),
+        torch.set_grad_enabled(gradients),
+    ):
+        try:
+            torch.set_num_threads(threads)
+            cudnn.benchmark, cudnn.deterministic = (
+                False,
+                True,
+            )  # no kernel chosen by timing, none that adds in any order
+            yield
+        finally:
+            torch.set_num_threads(before)
+            cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
+
+
+def seed(device: torch.device, number: int) -> None:
+    """Start the random numbers of the CPU and of one device, and of no other, anew."""
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(number)

@@ -1,0 +1,213 @@
+r"""The one training loop: for each epoch a random order, for each batch one step down the gradient of the loss.
+
+A run is decided by its builder, data, loss, recipe and seed. The seed feeds four streams of random numbers, one each
+for the first weights, the order of examples, the augmentation and dropout; the loss touches none of them. So runs
+with one seed and different alpha start from the same weights and see the same batches: they are paired, and their
+difference is the effect of alpha. On the CPU equal runs give equal bits, whatever ran before.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+import torch
+from torch import Generator, Tensor, nn
+
+from .. import _checks
+from ..data.dataset import Dataset
+from .feed import Feed
+from .models import Builder, construct
+from .recipe import Recipe
+from .surroundings import place, undisturbed
+from .surroundings import seed as reseed
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch, counted from 1: the means of loss and accuracy over its batches as they were seen, and its time."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained model in evaluation mode, which takes inputs as the data have them, and how it came about."""
+
+    model: nn.Module
+    history: tuple[EpochReport, ...]
+    seconds: float
+
+
+class Diverged(FloatingPointError):  # noqa: N818  this is a result of a run, not a mistake in it
+    """A loss or a weight was no longer finite.
+
+    `step` (in the whole run) and `epoch` count from 1 and name the first step whose loss was not finite. Where every
+    loss was finite but a weight is not, that is found when the epoch ends, and `step` is its last. `value` is what
+    was found: nan, inf or -inf.
+    """
+
+    def __init__(self, step: int, epoch: int, value: float) -> None:
+        super().__init__(step, epoch, value)
+        self.step, self.epoch, self.value = step, epoch, value
+
+    def __str__(self) -> str:
+        return (
+            f"Training diverged at step {self.step}, in epoch {self.epoch}: the loss or a weight was {self.value}. "
+            "Lower the learning rate, or set `clip_norm`."
+        )
+
+
+def train(
+    build: Builder,
+    data: Dataset,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    recipe: Recipe,
+    seed: int,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+) -> Training:
+    """Train a new model on `data.train`.
+
+    build: called with the shape of one input and the number of classes; its weights must come from torch's random
+        numbers. `smoothlab.torch.models` has some.
+    loss: called with logits (batch, classes) and labels (batch), returns their mean loss as a scalar.
+    on_epoch: called with each epoch's report as soon as it is there.
+    threads: of the CPU; another number may add in another order, and so give other last bits.
+
+    Nothing global is left changed: torch's random state, number of threads and gradient mode are the caller's again.
+    Raises `Diverged`, and `ValueError` or `TypeError` for a model or a loss that does not fit the data and a device that
+    is not there. Source: the head of this module.
+
+    >>> from functools import partial
+    >>> from smoothlab.data import digits
+    >>> from smoothlab.torch import cross_entropy
+    >>> from smoothlab.torch.models import fully_connected
+    >>> from smoothlab.torch.recipe import Recipe
+    >>> from smoothlab.torch.train import train
+    >>> build = partial(fully_connected, widths=(32,))
+    >>> loss = partial(cross_entropy, label_smoothing=0.1)
+    >>> trained = train(build, digits(), loss=loss, recipe=Recipe(epochs=3), seed=0)
+    >>> trained.history[-1].accuracy > 0.9
+    True
+    """
+    _checks.at_least("seed", seed, 0)
+    start, home = time.perf_counter(), place(device)
+    weights, order, moves, dropout = np.random.SeedSequence(seed).generate_state(4, np.uint64).tolist()
+    with undisturbed(home, threads=threads, gradients=True):
+        reseed(home, weights)
+        network = construct(build, data.train.inputs.shape[1:], len(data.classes)).to(home)
+        dtype = next(weights.dtype for weights in network.parameters() if weights.requires_grad)
+        feed = Feed(data.train, augmentation=recipe.augment, seed=moves, device=home, dtype=dtype)
+        _judge_network(network, feed, len(data.classes))
+        reseed(home, dropout)
+        history = []
+        for report in _epochs(network, feed, loss, recipe, Generator().manual_seed(order)):
+            history.append(report)
+            if on_epoch is not None:
+                on_epoch(report)
+    model = nn.Sequential(OrderedDict(standardise=feed.standardise, network=network)).eval()
+    return Training(model, tuple(history), time.perf_counter() - start)
+
+
+def _epochs(
+    network: nn.Module,
+    feed: Feed,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    recipe: Recipe,
+    order: Generator,
+) -> Iterator[EpochReport]:
+    """The loop itself. Losses are looked at once an epoch, because every look would make a GPU wait."""
+    optimizer = _optimizer(network, recipe)
+    batch = min(recipe.batch_size, len(feed))
+    steps, step = recipe.epochs * (len(feed) // batch), 0
+    for epoch in range(1, recipe.epochs + 1):
+        start, losses, hits = time.perf_counter(), [], []
+        network.train()
+        for rows in torch.randperm(len(feed), generator=order).split(batch)[: len(feed) // batch]:
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(step, steps=steps)
+            inputs, labels = feed(rows)
+            logits = network(inputs)
+            value = loss(logits, labels)
+            _judge_loss(value)
+            optimizer.zero_grad()
+            value.backward()
+            if recipe.clip_norm is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
+            optimizer.step()
+            losses.append(value.detach())
+            hits.append((logits.detach().argmax(1) == labels).sum())
+            step += 1
+        optimizer.zero_grad()
+        _judge_epoch(torch.stack(losses), network, epoch, step)
+        accuracy = int(torch.stack(hits).sum()) / (len(losses) * batch)
+        yield EpochReport(epoch, float(torch.stack(losses).mean()), accuracy, time.perf_counter() - start)
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [weights for weights in network.parameters() if weights.requires_grad]
+    fused = parameters[0].device.type in (
+        "cpu",
+        "cuda",
+    )  # one kernel for all weights: an eighth less time a step
+    if recipe.optimizer == "adamw":
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.AdamW(
+            parameters, recipe.learning_rate, betas, weight_decay=recipe.weight_decay, fused=fused
+        )
+    return torch.optim.SGD(
+        parameters,
+        recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov and recipe.momentum > 0,  # torch refuses to look ahead along no momentum
+        weight_decay=recipe.weight_decay,
+        fused=fused,
+    )
+
+
+def _judge_network(network: nn.Module, feed: Feed, classes: int) -> None:
+    """The network maps a batch to logits. This first look also gives lazy layers their shapes."""
+    inputs, labels = feed.plain(torch.arange(min(2, len(feed))))
+    network.eval()
+    with torch.no_grad():
+        try:
+            logits = network(inputs)
+        except Exception as error:
+            raise ValueError(
+                f"`build` must return a model that takes inputs of shape {tuple(inputs.shape)}, but it raised "
+                f"{type(error).__name__}: {error}. Build it from `input_shape`."
+            ) from error
+    if not isinstance(logits, Tensor) or logits.shape != (len(labels), classes):
+        got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(
+            f"`build` must return a model whose output is logits of shape {(len(labels), classes)} for a batch of "
+            f"{len(labels)}, but got {got}. End it with a linear layer of {classes} outputs."
+        )
+
+
+def _judge_loss(value: Tensor) -> None:
+    if not isinstance(value, Tensor) or value.ndim != 0 or not value.requires_grad:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(
+            f"`loss` must return a scalar tensor that depends on the logits, but got {got}. "
+            'Use a reduction such as "mean".'
+        )
+
+
+def _judge_epoch(losses: Tensor, network: nn.Module, epoch: int, step: int) -> None:
+    """Every loss of the epoch and every weight after it is finite. `step` is how many there have been."""
+    wrong = (~losses.isfinite()).nonzero()
+    if len(wrong):
+        first = int(wrong[0])
+        raise Diverged(step - len(losses) + first + 1, epoch, float(losses[first]))
+    for weights in network.state_dict().values():
+        if weights.is_floating_point() and not weights.isfinite().all():
+            raise Diverged(step, epoch, float(weights[~weights.isfinite()][0]))

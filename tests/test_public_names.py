@@ -1,0 +1,73 @@
+"""What a user finds: few names, each documented with an example, and an import that drags nothing along."""
+
+import ast
+import inspect
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import smoothlab
+
+ROOMS = ("data", "lab", "measures", "report", "scaling", "targets", "torch")
+FACES = ("smoothlab", *(f"smoothlab.{room}" for room in ROOMS))
+HEAVY = ("torch", "scipy", "sklearn", "rich", "plotly", "joblib", "jinja2", "click")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The heavy packages that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}; import sys; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_smoothlab_loads_no_framework():
+    assert loaded_by("import smoothlab") == set()
+
+
+def test_help_loads_nothing_but_click():
+    assert loaded_by("import smoothlab.cli") == {"click"}
+
+
+def test_the_face_has_at_most_25_names():
+    assert len(smoothlab.__all__) <= 25
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_every_name_that_a_face_hands_on_exists_and_is_sorted(face):
+    names = import_module(face).__all__
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+    assert all(hasattr(import_module(face), name) for name in names)
+
+
+def public(face: str) -> list[object]:
+    things = (getattr(import_module(face), name) for name in import_module(face).__all__)
+    return [thing for thing in things if inspect.isfunction(thing) or inspect.isclass(thing)]
+
+
+def has_example(thing: object) -> bool:
+    """In its own docstring, or for a class in a method's."""
+    texts = [thing, *(vars(thing).values() if inspect.isclass(thing) else ())]
+    return any(">>>" in (getattr(text, "__doc__", None) or "") for text in texts)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_every_public_name_has_an_example_that_the_doctests_run(face):
+    assert [thing.__qualname__ for thing in public(face) if not has_example(thing)] == []
+
+
+def test_no_init_file_does_anything_but_hand_names_on():
+    for module in pkgutil.walk_packages(smoothlab.__path__, "smoothlab."):
+        if not module.ispkg:
+            continue
+        path = Path(import_module(module.name).__path__[0]) / "__init__.py"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            names = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
+                "__all__",
+                "__version__",
+            )
+            assert docstring or names or isinstance(node, ast.ImportFrom), f"{path} does more"
