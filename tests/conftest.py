@@ -10,10 +10,14 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("smoothlab", "beartype.beartype")
-settings.register_profile("house", deadline=None, derandomize=True, database=None)  # the same examples everywhere
+settings.register_profile(
+    "house", deadline=None, derandomize=True, database=None
+)  # the same examples everywhere
 settings.load_profile("house")
 
-STUDY = '''"""Do invented networks behave as invented?"""
+QUESTION = "Do invented networks behave as invented?"
+
+STUDY = '''"""{question}"""
 
 import time
 from pathlib import Path
@@ -56,9 +60,10 @@ study = Study(
 def study_file(tmp_path: Path):
     """Writes a study file; what it is to do wrong is said by keyword."""
 
-    def write(*, pause=0.0, diverges_at=None, breaks_at=None, seeds=(0, 1, 2, 3)) -> str:
+    def write(*, pause=0.0, diverges_at=None, breaks_at=None, seeds=(0, 1, 2, 3), question=QUESTION) -> str:
         path = tmp_path / "invented.py"
-        path.write_text(STUDY.format(pause=pause, diverges_at=diverges_at, breaks_at=breaks_at, seeds=seeds))
+        what = {"pause": pause, "diverges_at": diverges_at, "breaks_at": breaks_at, "seeds": seeds}
+        path.write_text(STUDY.format(question=question, **what))
         return str(path)
 
     return write

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from smoothlab import reference
 from smoothlab.torch import binary_cross_entropy_with_logits, cross_entropy
 
-CONVENTIONS = {"uniform": 1, "others": 2, "others_but_padding": 3, "classyvision": 1}  # and the fewest classes
+CONVENTIONS = {
+    "uniform": 1,
+    "others": 2,
+    "others_but_padding": 3,
+    "classyvision": 1,
+}  # and the fewest classes
 
 
 @st.composite
@@ -53,7 +58,10 @@ def problems(draw):
 
 def tensors(keywords):
     """The reference's keywords as torch's."""
-    made = {key: torch.tensor(value) if isinstance(value, np.ndarray) else value for key, value in keywords.items()}
+    made = {
+        key: torch.tensor(value) if isinstance(value, np.ndarray) else value
+        for key, value in keywords.items()
+    }
     return made | {"label_smoothing": made.pop("alpha")}
 
 

@@ -36,8 +36,12 @@ def test_our_error_is_at_most_twice_torchs(dtype, scale, classes):
                     errors.setdefault((who, part, reduction), []).append((one - exact).flatten())
     for part in ("loss", "gradient"):
         for reduction in ("none", "mean"):
-            ours, torchs = (root_mean_square(torch.cat(errors[who, part, reduction])) for who in ("ours", "torch"))
-            print(f"{dtype} x {scale}, {classes} classes, {part} {reduction}: {ours:.2g} against {torchs:.2g}")
+            ours, torchs = (
+                root_mean_square(torch.cat(errors[who, part, reduction])) for who in ("ours", "torch")
+            )
+            print(
+                f"{dtype} x {scale}, {classes} classes, {part} {reduction}: {ours:.2g} against {torchs:.2g}"
+            )
             assert ours <= 2 * torchs
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -9,10 +9,8 @@ from smoothlab.data.stratify import rank_in_class, set_aside, shares
 
 LABELS = arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 6))
 RANKS_OF_SEED_0 = [4, 2, 1, 0, 6, 7, 3, 5]
-STEADY = settings(derandomize=True, database=None, deadline=None)
 
 
-@STEADY
 @given(labels=LABELS, seed=st.integers(0, 2**64))
 def test_every_class_is_ranked_from_zero_without_gaps(labels, seed):
     rank = rank_in_class(labels, seed=seed)
@@ -20,7 +18,6 @@ def test_every_class_is_ranked_from_zero_without_gaps(labels, seed):
         assert sorted(rank[labels == label]) == list(range((labels == label).sum()))
 
 
-@STEADY
 @given(labels=LABELS)
 def test_the_rank_follows_one_number_drawn_for_every_example(labels):
     drawn = np.random.PCG64(5).random_raw(len(labels))
@@ -36,7 +33,6 @@ def test_the_order_of_a_seed_never_changes():
     assert rank_in_class(np.zeros(8, np.int64), seed=1).tolist() != RANKS_OF_SEED_0
 
 
-@STEADY
 @given(counts=arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 9000)), data=st.data())
 def test_shares_add_up_and_lie_within_one_of_the_exact_proportion(counts, data):
     if counts.sum() == 0:
@@ -52,7 +48,6 @@ def test_a_tie_of_remainders_goes_to_the_lower_class():
     assert shares(np.array([5, 5, 5]), total=5).tolist() == [2, 2, 1]
 
 
-@STEADY
 @given(labels=arrays(np.int64, st.integers(5, 60), elements=st.integers(0, 6)))
 def test_setting_aside_parts_the_examples_and_keeps_their_order(labels):
     inputs = np.arange(len(labels), dtype=np.float32)[:, None]

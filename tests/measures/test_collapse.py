@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from smoothlab.measures import class_scatter, nc1
+from smoothlab.measures import class_scatter, nc1, scatter_ratio
 
 
 def clusters(*, counts=(30, 50, 20), width=7, seed=0):
@@ -24,21 +24,51 @@ def test_the_traces_are_those_of_the_covariances_with_every_class_counted_once()
     got = class_scatter(features, labels)
     np.testing.assert_allclose(got.within, np.trace(np.mean(covariances, 0)), rtol=1e-12)
     np.testing.assert_allclose(got.between, np.trace(np.cov(means.T, bias=True)), rtol=1e-12)
-    assert nc1(features, labels) == got.within / got.between
+    assert scatter_ratio(features, labels) == got.within / got.between
 
 
-def test_showing_every_example_of_one_class_twice_changes_nothing():
+@pytest.mark.parametrize("width", [1, 2, 7, 40])  # fewer directions than the means span, and more
+def test_nc1_is_the_trace_with_the_pseudoinverse(width):
+    features, labels = clusters(counts=(30, 50, 20, 40), width=width)
+    within = np.mean([np.cov(features[labels == c].T, bias=True).reshape(width, width) for c in range(4)], 0)
+    means = np.stack([features[labels == c].mean(0) for c in range(4)])
+    between = np.cov(means.T, bias=True).reshape(width, width)
+    want = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / 4
+    np.testing.assert_allclose(nc1(features, labels), want, rtol=1e-9)
+
+
+def test_nc1_passes_over_scatter_that_lies_across_the_means_and_the_ratio_does_not():
+    features, labels = clusters(width=3)
+    across = np.concatenate([features, 50 * np.random.default_rng(1).normal(size=(len(labels), 1))], 1)
+    across[:, 3] -= np.array([across[labels == c, 3].mean() for c in range(3)])[labels]
+    np.testing.assert_allclose(nc1(across, labels), nc1(features, labels), rtol=1e-9)
+    assert scatter_ratio(across, labels) > 100 * scatter_ratio(features, labels)
+
+
+def test_the_two_may_move_against_each_other():
+    # three classes in a plane: pulling one far away adds to the traces between, and leaves the other two as close
+    labels = np.repeat([0, 1, 2], 50)
+    noise = np.random.default_rng(2).normal(size=(150, 2))
+    near = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])[labels] + noise
+    far = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 50.0]])[labels] + noise
+    assert scatter_ratio(far, labels) < scatter_ratio(near, labels)
+    assert nc1(far, labels) > nc1(near, labels)
+
+
+@pytest.mark.parametrize("measure", [nc1, scatter_ratio])
+def test_showing_every_example_of_one_class_twice_changes_nothing(measure):
     features, labels = clusters()
     again = np.concatenate([np.arange(len(labels)), np.flatnonzero(labels == 1)])
-    np.testing.assert_allclose(nc1(features[again], labels[again]), nc1(features, labels), rtol=1e-12)
+    np.testing.assert_allclose(measure(features[again], labels[again]), measure(features, labels), rtol=1e-12)
 
 
-def test_it_does_not_depend_on_unit_origin_order_or_names_of_classes():
+@pytest.mark.parametrize("measure", [nc1, scatter_ratio])
+def test_it_does_not_depend_on_unit_origin_order_or_names_of_classes(measure):
     features, labels = clusters()
-    want = nc1(features, labels)
-    np.testing.assert_allclose(nc1(100 * features - 8, labels), want, rtol=1e-10)
-    np.testing.assert_allclose(nc1(features[::-1], labels[::-1]), want, rtol=1e-12)
-    np.testing.assert_allclose(nc1(features, np.array([7, -100, 900])[labels]), want, rtol=1e-12)
+    want = measure(features, labels)
+    np.testing.assert_allclose(measure(100 * features - 8, labels), want, rtol=1e-10)
+    np.testing.assert_allclose(measure(features[::-1], labels[::-1]), want, rtol=1e-12)
+    np.testing.assert_allclose(measure(features, np.array([7, -100, 900])[labels]), want, rtol=1e-12)
 
 
 def test_many_blocks_give_what_one_would():
@@ -60,14 +90,16 @@ def test_collapsed_classes_far_from_zero_keep_their_digits():
 def test_low_precision_features_are_summed_in_float64(dtype):
     features, labels = clusters()
     low = (features * 200).astype(dtype)  # their squares would overflow float16
-    assert nc1(low, labels) == nc1(low.astype(np.float64), labels)
+    for measure in (nc1, scatter_ratio):
+        assert measure(low, labels) == measure(low.astype(np.float64), labels)
 
 
-def test_points_are_collapsed_and_classes_on_one_point_are_not():
+@pytest.mark.parametrize("measure", [nc1, scatter_ratio])
+def test_points_are_collapsed_and_classes_on_one_point_are_not(measure):
     labels = np.array([0, 0, 1, 1])
-    assert nc1(np.array([[1.0], [1.0], [2.0], [2.0]]), labels) == 0
-    assert nc1(np.array([[-1.0], [1.0], [-1.0], [1.0]]), labels) == math.inf
-    assert math.isnan(nc1(np.ones((4, 3)), labels))
+    assert measure(np.array([[1.0], [1.0], [2.0], [2.0]]), labels) == 0
+    assert measure(np.array([[-1.0], [1.0], [-1.0], [1.0]]), labels) == math.inf
+    assert math.isnan(measure(np.ones((4, 3)), labels))
 
 
 def test_one_class_and_infinite_features_are_refused():

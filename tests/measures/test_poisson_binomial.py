@@ -26,6 +26,18 @@ def test_equal_chances_are_binomial(n):
     assert got[-1] == 1
 
 
+def test_the_sums_never_fall_though_rounding_leaves_specks_below_zero():
+    sums = cumulative(np.random.default_rng(0).uniform(0.9, 1, 3000))
+    assert (np.diff(sums) >= 0).all()
+    assert sums[0] >= 0
+
+
+def test_a_level_that_is_a_sum_belongs_to_the_next_count():
+    # so that a draw of u in [0, 1) is k on [P(count < k), P(count <= k)), and never a count of chance 0
+    sums = np.array([0.0, 0.25, 1.0])
+    assert quantile(sums, np.array([0.0, 0.25])).tolist() == [1, 2]
+
+
 def test_certain_answers_are_all_right():
     assert quantile(cumulative(np.ones(500)), np.array([0.0001, 0.5, 0.9999])).tolist() == [500] * 3
 

@@ -375,8 +375,9 @@ def screen():
 def opened(browser, screen, tmp_path):
     """Opens a page at a width and in a theme, and returns the browser once the figures are drawn."""
 
-    def open_page(page, *, width=1280, theme="light"):
+    def open_page(page, *, width=1280, theme="light", edit=lambda html: html):
         path = write(page, tmp_path / "report.html")
+        path.write_text(edit(path.read_text("utf-8")), "utf-8")
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
         feature = {"name": "prefers-color-scheme", "value": theme}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})

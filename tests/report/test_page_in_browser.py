@@ -22,6 +22,12 @@ return [...document.querySelectorAll("main *")]
 """
 
 
+UNFITTING = """
+return [...document.querySelectorAll(".plot")]
+  .filter(p => p.querySelector("svg").clientWidth !== Math.floor(p.clientWidth)).length
+"""
+
+
 def until(browser, script, accept):
     """The script's answer, as soon as it is accepted."""
     WebDriverWait(browser, 10).until(lambda b: accept(b.execute_script(script)))
@@ -40,6 +46,14 @@ def test_the_page_draws_its_figures_in_silence_and_asks_nothing_of_the_network(o
     addresses = requested(browser)
     assert addresses[0].startswith("file://")
     assert [address for address in addresses[1:] if not address.startswith(("data:", "blob:"))] == []
+
+
+def test_a_figure_that_cannot_be_drawn_says_so_and_leaves_the_others_alone(opened, make_page):
+    browser = opened(make_page(), edit=lambda html: html.replace('"traces":[', '"traces":[broken', 1))
+    plots = [plot.text for plot in browser.find_elements("css selector", ".plot")]
+    assert plots[0] == "This figure could not be drawn."
+    assert all("confidence" in plot or "α" in plot for plot in plots[1:])
+    assert "SyntaxError" in browser.get_log("browser")[0]["message"]
 
 
 def test_the_slider_moves_the_smoothed_column_and_leaves_the_hard_one(opened, make_page):
@@ -122,6 +136,7 @@ def test_nothing_reaches_over_the_edge_of_the_screen_however_wide_it_is_or_becom
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
         until(browser, "return document.documentElement.clientWidth", lambda now, width=width: now == width)
         until(browser, OVERFLOWING, lambda over: over == [])
+        until(browser, UNFITTING, lambda number: number == 0)
 
 
 def test_on_a_phone_a_claim_is_a_card_with_named_parts_and_a_wide_table_scrolls_in_its_box(opened, make_page):

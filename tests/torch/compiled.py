@@ -60,6 +60,8 @@ def test_the_other_losses_compile_without_a_graph_break():
     same_compiled(binary_cross_entropy_with_logits, torch.randn(4), torch.rand(4), label_smoothing=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own use
+@pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"
+)  # torch's own use
 def test_inductor_gives_the_same_loss_and_gradient():
     same_compiled(cross_entropy, LOGITS, LABELS, label_smoothing=0.1, backend="inductor")

@@ -81,9 +81,17 @@ def test_places_beyond_the_class_axis_are_rows_like_any_other():
     }
 
     def flat(value):
-        return value.movedim(1, -1).reshape(-1, 5) if value.ndim == 4 else value.reshape(-1) if value.ndim == 3 else value
+        return (
+            value.movedim(1, -1).reshape(-1, 5)
+            if value.ndim == 4
+            else value.reshape(-1)
+            if value.ndim == 3
+            else value
+        )
 
-    as_rows = {key: flat(value) if isinstance(value, torch.Tensor) else value for key, value in keywords.items()}
+    as_rows = {
+        key: flat(value) if isinstance(value, torch.Tensor) else value for key, value in keywords.items()
+    }
     got, got_gradient = cross_entropy(logits, labels, **keywords), gradient(logits, labels, **keywords)
     assert got.shape == labels.shape
     torch.testing.assert_close(got.reshape(-1), cross_entropy(flat(logits), flat(labels), **as_rows))
@@ -133,7 +141,9 @@ def test_a_row_with_no_class_left_is_infinite_and_does_not_spoil_the_others():
     logits[0] = -torch.inf
     got = cross_entropy(logits, LABELS, label_smoothing=0.1, reduction="none")
     assert got[0] == torch.inf
-    torch.testing.assert_close(got[1:], cross_entropy(LOGITS, LABELS, label_smoothing=0.1, reduction="none")[1:])
+    torch.testing.assert_close(
+        got[1:], cross_entropy(LOGITS, LABELS, label_smoothing=0.1, reduction="none")[1:]
+    )
     assert torch.equal(gradient(logits, LABELS, label_smoothing=0.1)[0], torch.zeros(5, dtype=torch.float64))
 
 
@@ -189,7 +199,9 @@ def test_half_logits_give_a_float32_loss_and_a_half_gradient(dtype):
         assert cross_entropy(logits, LABELS, **keywords).dtype == torch.float32
         assert gradient(logits, LABELS, **keywords).dtype == dtype
         want = cross_entropy(logits.double(), LABELS, **keywords)
-        torch.testing.assert_close(cross_entropy(logits, LABELS, **keywords).double(), want, rtol=1e-6, atol=0)
+        torch.testing.assert_close(
+            cross_entropy(logits, LABELS, **keywords).double(), want, rtol=1e-6, atol=0
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])

@@ -22,7 +22,10 @@ SMOOTHINGS = {
     "backgrounds": {"alpha": 0.1, "background": ROWS},
     "mask": {"alpha": 0.1, "class_mask": MASK},
     "alphas": {"alpha": torch.tensor(RNG.random(6))},
-    "all background": {"alpha": 1.0, "background": torch.tensor([0.5, 0.5, 0.0, 0.0, 0.0], dtype=torch.float64)},
+    "all background": {
+        "alpha": 1.0,
+        "background": torch.tensor([0.5, 0.5, 0.0, 0.0, 0.0], dtype=torch.float64),
+    },
 }
 
 
@@ -30,7 +33,9 @@ def parts_and_target(target, smoothing, **keywords):
     """Our parts, and the smoothed target of `smoothlab.targets`."""
     named = {"label_smoothing" if key == "alpha" else key: value for key, value in smoothing.items()}
     parts = cross_entropy(LOGITS, target, **named, **keywords, parts=True)
-    arrays = {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in smoothing.items()}
+    arrays = {
+        key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in smoothing.items()
+    }
     arrays.setdefault("alpha", 0.0)
     if target.ndim == 1:
         return parts, smooth_labels(target.numpy(), classes=5, **arrays)
@@ -48,7 +53,11 @@ def test_the_excess_is_the_loss_above_the_entropy_of_the_target(smoothing, targe
 
 
 def test_the_excess_of_a_perfect_prediction_is_zero():
-    for smoothing in ({"alpha": 0.1}, {"alpha": 0.1, "convention": "others"}, {"alpha": 0.1, "background": ROWS}):
+    for smoothing in (
+        {"alpha": 0.1},
+        {"alpha": 0.1, "convention": "others"},
+        {"alpha": 0.1, "background": ROWS},
+    ):
         _, q = parts_and_target(LABELS, smoothing)
         named = {"label_smoothing" if key == "alpha" else key: value for key, value in smoothing.items()}
         perfect = cross_entropy(torch.tensor(q).log(), LABELS, **named, parts=True)
@@ -61,7 +70,9 @@ def test_with_weights_the_excess_is_above_the_least_loss_that_any_prediction_has
     weight = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) + 0.1
     keywords = {"label_smoothing": 0.2, "weight": weight, "weighting": weighting, "reduction": "sum"}
     z = LOGITS.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([z], lr=1, max_iter=500, tolerance_grad=1e-12, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [z], lr=1, max_iter=500, tolerance_grad=1e-12, line_search_fn="strong_wolfe"
+    )
 
     def closure():
         optimizer.zero_grad()
@@ -78,7 +89,9 @@ def test_with_weights_the_excess_is_above_the_least_loss_that_any_prediction_has
 @pytest.mark.parametrize("target", [LABELS, ROWS], ids=["labels", "probabilities"])
 @pytest.mark.parametrize("weighting", ["torch", "example"])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_the_nll_is_the_loss_without_smoothing_and_the_perplexity_its_exponential(reduction, weighting, target):
+def test_the_nll_is_the_loss_without_smoothing_and_the_perplexity_its_exponential(
+    reduction, weighting, target
+):
     weight = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     keywords = {"weight": weight, "weighting": weighting, "reduction": reduction}
     if target.ndim == 1:

@@ -1,7 +1,6 @@
 """Who is looking: `plain` is true in eager mode alone, `readable` on its CPU alone."""
 
 import torch
-from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from smoothlab.torch.tracing import plain, readable

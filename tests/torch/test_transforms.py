@@ -20,13 +20,17 @@ LABELS = torch.tensor([0, 3, -100, 4])
 MASK = torch.tensor([True, True, False, True, True])
 
 
-def loss(logits, **keywords):
-    return cross_entropy(logits, LABELS, label_smoothing=0.1, class_mask=MASK, **keywords)
+def loss(logits, label_smoothing=0.1, **keywords):
+    return cross_entropy(logits, LABELS, label_smoothing=label_smoothing, class_mask=MASK, **keywords)
 
 
 def test_gradients_and_second_derivatives_are_right():
     weight = torch.rand(5, dtype=torch.float64)
-    for keywords in ({"weight": weight, "reduction": "none"}, {"weight": weight, "weighting": "example"}):
+    for keywords in (
+        {"label_smoothing": 0.0},
+        {"weight": weight, "reduction": "none"},
+        {"weight": weight, "weighting": "example"},
+    ):
         wanting = LOGITS.clone().requires_grad_()
         assert torch.autograd.gradcheck(lambda z, k=keywords: loss(z, **k), wanting, check_batched_grad=True)
         assert torch.autograd.gradgradcheck(lambda z, k=keywords: loss(z, **k), wanting)
@@ -111,7 +115,9 @@ def test_autocast_changes_nothing(reduction):
         logits = LOGITS.float() @ head
         assert logits.dtype == torch.bfloat16
         inside = loss(logits, background=background, reduction=reduction)
-    torch.testing.assert_close(inside, loss(logits, background=background, reduction=reduction), rtol=0, atol=0)
+    torch.testing.assert_close(
+        inside, loss(logits, background=background, reduction=reduction), rtol=0, atol=0
+    )
     assert inside.dtype == torch.float32
 
 

@@ -107,5 +107,7 @@ def _names(classes: np.ndarray) -> tuple[str, ...]:
     try:  # tolist() ends in a SystemError where a damaged file holds a number that is no character
         classes.astype(classes.dtype.newbyteorder("<")).tobytes().decode("utf-32-le")
     except UnicodeDecodeError:
-        raise ValueError("`classes` must be text, but some of it is no character. Save the names again.") from None
+        raise ValueError(
+            "`classes` must be text, but some of it is no character. Save the names again."
+        ) from None
     return tuple(classes.tolist())

@@ -43,7 +43,8 @@ MEASURES = (
     Measure("brier", "Brier score", "squared error of the probabilities summed over classes, test"),
     Measure("temperature", "Fitted temperature", "minimises NLL on validation data; above 1 softens"),
     Measure("train_accuracy", "Train accuracy", "accuracy on the training examples at the end"),
-    Measure("nc1", "NC1", "within-class over between-class scatter of the features, train"),
+    Measure("nc1", "NC1", "scatter of the features within classes, in units of that between them, train"),
+    Measure("scatter_ratio", "Scatter ratio", "traces of the scatter within and between classes, train"),
     Measure(
         "gap_spread", "Spread of logit gaps", "spread over wrong classes of z_y - z_j, over its mean, train"
     ),
@@ -66,7 +67,7 @@ def measure(train: Predictions, validation: Predictions, test: Predictions) -> d
         "nll": scores.negative_log_likelihood(test.logits, test.labels),
         "brier": scores.brier_score(test.logits, test.labels),
         "train_accuracy": scores.accuracy(train.logits, train.labels),
-        **({} if train.features is None else {"nc1": collapse.nc1(train.features, train.labels)}),
+        **({} if train.features is None else _collapse(train.features, train.labels)),
         "gap_spread": gaps.gap_spread(train.logits, train.labels),
         "gap_scale": gaps.max_gap(train.logits),
         "gamma": achieved_smoothing(train),
@@ -85,6 +86,15 @@ def _after_temperature(validation: Predictions, test: Predictions) -> dict[str, 
         "temperature": fitted.temperature_,
         "ece_scaled": _ece(scaled, test.labels),
         "nll_scaled": scores.negative_log_likelihood(scaled, test.labels),
+    }
+
+
+def _collapse(
+    features: Float[np.ndarray, "batch features"], labels: Int[np.ndarray, " batch"]
+) -> dict[str, float]:
+    return {
+        "nc1": collapse.nc1(features, labels),
+        "scatter_ratio": collapse.scatter_ratio(features, labels),
     }
 
 

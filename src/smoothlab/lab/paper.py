@@ -52,13 +52,15 @@ def _effect(label: str, alpha: float, split: str) -> str:
 def _s1(evidence: Evidence) -> Finding:
     change = compare.below(evidence.at("nc1", ALPHA), evidence.at("nc1", 0.0))
     trend = compare.falling_trend(evidence.values["nc1"])
+    ratio = compare.difference(evidence.at("scatter_ratio", ALPHA), evidence.at("scatter_ratio", 0.0))
     if change.claimed:  # both must hold, so the larger p-value is the one that counts
         change = compare.Side(change.estimate, True, max(change.p, trend))
     return Finding(
         _effect("NC1", ALPHA, "train"),
         change,
         _interpolation(evidence),
-        f"Page's trend over all alphas: p = {trend:.2g}.",
+        f"Page's trend over all alphas: p = {trend:.2g}. The plain ratio of traces, which counts directions alike, "
+        f"changes by {ratio}.",
     )
 
 

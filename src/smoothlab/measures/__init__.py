@@ -1,7 +1,7 @@
 """What the evidence is made of: numbers from logits, labels and features, each in float64."""
 
 from .calibration import Reliability, expected_calibration_error, reliability
-from .collapse import Scatter, class_scatter, nc1
+from .collapse import Scatter, class_scatter, nc1, scatter_ratio
 from .estimate import Estimate, mean_estimate
 from .gaps import gap_spread, ideal_gap, max_gap
 from .plane import Plane, centroids, side_ratio, template_plane
@@ -26,6 +26,7 @@ __all__ = [
     "nc1",
     "negative_log_likelihood",
     "reliability",
+    "scatter_ratio",
     "side_ratio",
     "template_plane",
 ]

@@ -44,7 +44,7 @@ def quantile(
     At uniform random levels these are draws of the count.
 
     >>> import numpy as np
-    >>> quantile(np.array([0.25, 0.75, 1.0]), np.array([0.0, 0.3, 0.9])).tolist()
+    >>> quantile(np.array([0.25, 0.75, 1.0]), np.array([0.2, 0.25, 0.9])).tolist()
     [0, 1, 2]
     """
     return np.searchsorted(sums, levels, side="right")

@@ -80,7 +80,17 @@
     return draw();
   };
 
-  Promise.all([...document.querySelectorAll("figure")].map(show)).then(() => {
+  // A figure that fails says so, and the others are drawn all the same.
+  const attempt = async (figure) => {
+    try {
+      await show(figure);
+    } catch (error) {
+      figure.querySelector(".plot").textContent = "This figure could not be drawn.";
+      console.error(error);
+    }
+  };
+
+  Promise.all([...document.querySelectorAll("figure")].map(attempt)).then(() => {
     document.documentElement.dataset.figures = "drawn";
   });
 })();

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..lab import Evidence, Store, Verdict, compare
+from ..lab import Evidence, Store, Verdict, compare, paper
+from ..lab.claims import SIGNIFICANCE
 from ..lab.evidence import MEASURES
 from ..measures.calibration import Reliability, reliability
 from ..measures.estimate import Estimate, mean_estimate
@@ -29,7 +30,6 @@ from .figures import (
 )
 from .page import Card, Claims, Number, Page, Section, Table
 
-LEAST_PAIRS = compare.LEAST_SEEDS
 PLANE_CLASSES = (0, 1, 2)
 PLANE_EXAMPLES = 100
 """Examples a class in the plane, as in the paper's figure 1."""
@@ -42,7 +42,8 @@ TITLES = {
     "nll": "Likelihood, before temperature",
     "nll_scaled": "Likelihood, after temperature",
     "temperature": "The temperature that repairs what is left",
-    "nc1": "How loose the clusters are",
+    "nc1": "How loose the clusters are, between the classes",
+    "scatter_ratio": "How loose the clusters are, in every direction alike",
     "gap_spread": "How unequal the distances to wrong classes are",
     "gap_scale": "How large the logits are",
     "gamma": "The smoothing that the model achieved",
@@ -75,76 +76,85 @@ def study_page(store: Store, evidence: Evidence, verdicts: tuple[Verdict, ...]) 
 def card(evidence: Evidence) -> Card:
     """The verdict in words, each number with its interval and n."""
     alpha = evidence.best("validation_ece")
-    pairs = compare.difference(evidence.at("accuracy", alpha), evidence.at("accuracy", 0.0)).n
-    if pairs < LEAST_PAIRS:
+    accuracy = _change(evidence, "accuracy", alpha)
+    if accuracy.n < compare.LEAST_SEEDS:
         return Card(
             "Not enough runs for a verdict yet.",
             (
-                f"{pairs} pairs of runs are there, and {LEAST_PAIRS} are the least. Run the study again to go on.",
+                f"{accuracy.n} pairs are there, and {compare.LEAST_SEEDS} are the least. Run the study again to go on.",
             ),
         )
-    accuracy = _change(evidence, "accuracy", alpha)
-    calibration = _change(evidence, "ece", alpha)
-    against = compare.difference(evidence.at("ece", alpha), evidence.at("ece_scaled", 0.0))
-    scaled = mean_estimate(_there(evidence, "ece_scaled", 0.0))
-    hard = mean_estimate(_there(evidence, "ece", 0.0))
-    likelihood = _change(evidence, "nll", alpha)
+    calibration, likelihood = _change(evidence, "ece", alpha), _change(evidence, "nll", alpha)
+    hard, scaled = _mean(evidence, "ece", 0.0), _mean(evidence, "ece_scaled", 0.0)
+    alone, would_do = _temperature_alone(evidence, alpha)
     sentences = (
-        f"All of this is at alpha = {alpha:g}, which has the least ECE on validation data.",
-        f"Accuracy {_moved(accuracy, 'rose', 'fell')}: by {_points(accuracy)} points, n = {accuracy.n}.",
-        f"ECE {_moved(calibration, 'rose', 'fell')}: from {typeset.value(hard)} by {_signed(calibration)}.",
-        f"Temperature alone brings the hard model to an ECE of {typeset.value(scaled)} {typeset.interval(scaled)}. "
-        + _temperature_sentence(against),
-        f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: by {_signed(likelihood)} nats.",
-        *_geometry_sentence(evidence, alpha),
+        f"Accuracy {_moved(accuracy, 'rose', 'fell')}: {_points(accuracy)} points.",
+        f"Calibration {_moved(calibration, 'got worse', 'improved')}: an ECE of {typeset.value(hard)} changed by "
+        f"{_signed(calibration)}.",
+        f"Temperature scaling alone takes the hard model to an ECE of {_with_interval(scaled)}. {alone}",
+        f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: {_signed(likelihood)} nats.",
+        *_geometry(evidence, alpha),
+        f"Smoothed means alpha = {alpha:g}, which has the least ECE on validation data; changes are paired over seeds, "
+        f"with 95 % intervals, n = {accuracy.n}.",
     )
     numbers = (
         _number("Accuracy, hard", evidence, "accuracy", 0.0),
-        _number(f"Accuracy, alpha = {alpha:g}", evidence, "accuracy", alpha),
+        _number("Accuracy, smoothed", evidence, "accuracy", alpha),
         _number("ECE, hard", evidence, "ece", 0.0),
-        _number("ECE, hard with temperature", evidence, "ece_scaled", 0.0),
-        _number(f"ECE, alpha = {alpha:g}", evidence, "ece", alpha),
+        _number("ECE, hard, one temperature", evidence, "ece_scaled", 0.0),
+        _number("ECE, smoothed", evidence, "ece", alpha),
     )
-    return Card(_headline(accuracy, calibration, against), sentences, numbers)
+    return Card(
+        f"{_accuracy_headline(accuracy)} {_calibration_headline(calibration, would_do)}", sentences, numbers
+    )
 
 
-def _headline(accuracy: Estimate, calibration: Estimate, against: Estimate) -> str:
-    if _side(accuracy):
-        first = f"Smoothing {'raised' if _side(accuracy) > 0 else 'cost'} accuracy"
-    else:
-        first = "Smoothing changed accuracy by no more than chance would"
-    if _side(calibration) > 0:
-        return f"{first}, and it spoiled calibration."
-    if _side(calibration) == 0:
-        return f"{first}, and calibration too."
-    if _side(against) < 0:
-        return f"{first}, and it calibrates better than temperature scaling alone."
-    if _side(against) > 0:
-        return f"{first}; it repairs calibration, but temperature scaling alone does it better."
-    return f"{first}; it repairs calibration, and temperature scaling alone would do."
+def _accuracy_headline(accuracy: Estimate) -> str:
+    return {
+        1: "Smoothing raised accuracy.",
+        -1: "Smoothing cost accuracy.",
+        0: "Smoothing did not move accuracy beyond chance.",
+    }[_side(accuracy)]
 
 
-def _temperature_sentence(against: Estimate) -> str:
-    difference = f"smoothing less temperature is {_signed(against)}"
-    if _side(against) < 0:
-        return f"Smoothing does better: {difference}."
-    if _side(against) > 0:
-        return f"Smoothing does worse: {difference}."
-    return f"The two cannot be told apart: {difference}."
+def _calibration_headline(calibration: Estimate, would_do: str) -> str:
+    return {
+        1: "It made calibration worse.",
+        -1: f"It improved calibration, {would_do}.",
+        0: "It did not move calibration beyond chance.",
+    }[_side(calibration)]
 
 
-def _geometry_sentence(evidence: Evidence, alpha: float) -> tuple[str, ...]:
-    if not np.isfinite(evidence.at("nc1", alpha)).any():
-        return ()
-    change = _change(evidence, "nc1", alpha)
-    hard = mean_estimate(_there(evidence, "nc1", 0.0))
-    if _side(change) == 0:
+def _temperature_alone(evidence: Evidence, alpha: float) -> tuple[str, str]:
+    """A sentence on smoothing against one temperature for the hard model, and the clause for the headline."""
+    smoothed, scaled = evidence.at("ece", alpha), evidence.at("ece_scaled", 0.0)
+    change = compare.difference(smoothed, scaled)
+    same = compare.equivalent(smoothed, scaled, margin=paper.ECE_MARGIN)
+    number = f"smoothed less temperature is {_signed(change)}"
+    if same.claimed and same.p < SIGNIFICANCE:
         return (
-            f"The clusters of the penultimate layer are as tight as before: NC1 changed by {_signed(change)}.",
+            f"The two are within {paper.ECE_MARGIN:g} of each other: {number}.",
+            "and temperature scaling alone would do",
         )
-    verb = "loosened" if _side(change) > 0 else "tightened"
+    if _side(change) < 0:
+        return f"Smoothing does better: {number}.", "and by more than temperature scaling alone would"
+    if _side(change) > 0:
+        return f"Smoothing does worse: {number}.", "but temperature scaling alone would do better"
     return (
-        f"The clusters of the penultimate layer {verb}: NC1 moved from {typeset.value(hard)} by {_signed(change)}.",
+        f"The runs do not tell which does better: {number}.",
+        "and temperature scaling alone might do as well",
+    )
+
+
+def _geometry(evidence: Evidence, alpha: float) -> tuple[str, ...]:
+    """One sentence on the clusters, where features were kept."""
+    change = _change(evidence, "nc1", alpha)
+    if not change.n:
+        return ()
+    moved = _moved(change, "loosened", "tightened")
+    return (
+        f"The clusters of the penultimate layer {moved}: an NC1 of {typeset.value(_mean(evidence, 'nc1', 0.0))} "
+        f"changed by {_signed(change)}.",
     )
 
 
@@ -167,21 +177,26 @@ def _there(evidence: Evidence, measure: str, alpha: float) -> list[float]:
     return [float(value) for value in values[np.isfinite(values)]]
 
 
+def _mean(evidence: Evidence, measure: str, alpha: float) -> Estimate:
+    return mean_estimate(_there(evidence, measure, alpha))
+
+
+def _with_interval(estimate: Estimate) -> str:
+    return f"{typeset.value(estimate)} {typeset.interval(estimate)}"
+
+
 def _signed(change: Estimate) -> str:
-    plus = "+" if change.value > 0 else ""
-    return f"{plus}{typeset.value(change)} {typeset.interval(change)}, n = {change.n}"
+    return f"{'+' if change.value > 0 else ''}{_with_interval(change)}"
 
 
 def _points(change: Estimate) -> str:
     """A change of accuracy in percentage points."""
-    low, value, high = (
-        typeset.number(100 * each, decimals=2) for each in (change.low, change.value, change.high)
-    )
-    return f"{'+' if change.value > 0 else ''}{value} [{low}, {high}]"
+    scaled = Estimate(100 * change.value, 100 * change.low, 100 * change.high, change.n, change.level)
+    return _signed(scaled)
 
 
 def _number(label: str, evidence: Evidence, measure: str, alpha: float) -> Number:
-    estimate = mean_estimate(_there(evidence, measure, alpha))
+    estimate = _mean(evidence, measure, alpha)
     return Number(label, typeset.value(estimate), f"{typeset.interval(estimate)}, n = {estimate.n}")
 
 

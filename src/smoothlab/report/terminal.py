@@ -25,6 +25,7 @@ SHOWN = (
     "nll_scaled",
     "temperature",
     "nc1",
+    "scatter_ratio",
     "gamma",
     "train_accuracy",
 )

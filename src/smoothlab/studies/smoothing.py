@@ -21,7 +21,7 @@ from ..torch.recipe import Recipe
 from ..torch.train import train
 
 RECIPE = Recipe(
-    epochs=20, batch_size=128, learning_rate=0.05, momentum=0.9, weight_decay=5e-4, schedule="cosine"
+    epochs=20, batch_size=128, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="cosine"
 )
 WIDTHS = (256, 256)
 

@@ -141,7 +141,8 @@ def judge_background(background: Tensor, shape: torch.Size) -> None:
         rows = background.detach()
         least, sums = rows.amin().item(), rows.sum(1 if rows.ndim > 1 else 0, dtype=torch.float64)
         worst = sums.flatten()[(sums - 1).abs().argmax()].item()
-        if not (least >= 0 and abs(worst - 1) <= 1e-3):  # a row of float16 is off by half of that
+        rounding = max(1e-3, torch.finfo(rows.dtype).eps)  # a row of half precision is off by half of that
+        if not (least >= 0 and abs(worst - 1) <= rounding):
             raise ValueError(
                 f"`background` must hold rows from 0 up that sum to 1, but its least entry is {least:.6g} and one "
                 f"sum {worst:.6g}. Divide by the sum, or take the softmax of logits."

@@ -11,9 +11,8 @@ arXiv:1512.03385
 
 from typing import Literal, get_args
 
-from jaxtyping import Float
-
 import torch
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from .. import _checks

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from .. import _checks
 from .._numerics import blocks
 from ..data.dataset import Split
 from ..predictions import Predictions
+from .models.builder import judged_logits
 from .models.standardise import as_floats
 from .surroundings import undisturbed
 
@@ -70,7 +70,7 @@ def predict(
         layer = _head(model, head, _inputs(split, slice(0, 2), like)) if features else None
         for rows in blocks(len(split), rows=batch_size):
             with _watching([layer] if layer else []) as runs:
-                logits.append(_array(_logits(model, _inputs(split, rows, like))))
+                logits.append(_array(judged_logits(model, _inputs(split, rows, like))))
             if layer:
                 captured.append(_array(_features(runs).to(getattr(torch, features_dtype))))
     return Predictions(
@@ -97,7 +97,7 @@ def _head(model: nn.Module, name: str | None, inputs: Tensor) -> nn.Linear:
             f"It has {', '.join(map(repr, layers)) or 'none'}."
         )
     with _watching(layers.values()) as runs:
-        logits = _logits(model, inputs)
+        logits = judged_logits(model, inputs)
     for layer, _, output in reversed(runs):
         if output.shape == logits.shape and torch.equal(output, logits):
             return layer
@@ -146,23 +146,6 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 def _inputs(split: Split, rows: slice, like: Tensor) -> Tensor:
     return as_floats(torch.tensor(split.inputs[rows], device=like.device), like.dtype)
-
-
-def _logits(model: nn.Module, inputs: Tensor) -> Tensor:
-    try:
-        logits = model(inputs)
-    except Exception as error:
-        raise ValueError(
-            f"`model` must take inputs of shape {tuple(inputs.shape)}, but it raised {type(error).__name__}: {error}. "
-            "Predict on a split like the one it was trained on."
-        ) from error
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(inputs):
-        got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"`model` must return logits (batch, classes) for a batch of {len(inputs)}, but it returned {got}. "
-            "Wrap it in a module that returns its logits alone."
-        )
-    return logits
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -47,5 +47,7 @@ class Feed:
     def __call__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and labels of these rows, as training sees them now."""
         inputs, labels = self.plain(rows)
+        if self._augmentation == "none":
+            return inputs, labels
         black = self.standardise.black
         return augment(inputs, how=self._augmentation, black=black, generator=self._draws), labels

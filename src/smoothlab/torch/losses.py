@@ -8,7 +8,7 @@ which three numbers of a row decide: no array of targets is built. Source: Szege
 arXiv:1512.00567; arguments and reductions follow the documentation of torch.nn.functional.cross_entropy.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ def cross_entropy(
     background: Tensor | None = None,
     class_mask: Tensor | None = None,
     padding_index: int | None = None,
-    weighting: Literal["torch", "example"] = "torch",
+    weighting: str = "torch",
     parts: bool = False,
 ) -> Any:
     r"""Cross entropy of softmax(input) against smoothed labels, in nats; a drop-in for torch's.

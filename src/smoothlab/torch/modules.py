@@ -6,7 +6,7 @@ nats even for a perfect model. The default here is torch's behaviour; with `smoo
 smooths in training mode only, and evaluation reports the plain loss.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -50,7 +50,7 @@ class CrossEntropyLoss(nn.Module):
         background: Tensor | None = None,
         class_mask: Tensor | None = None,
         padding_index: int | None = None,
-        weighting: Literal["torch", "example"] = "torch",
+        weighting: str = "torch",
         parts: bool = False,
         smooth_in_eval: bool = True,
     ) -> None:
@@ -63,7 +63,7 @@ class CrossEntropyLoss(nn.Module):
         self.label_smoothing = label_smoothing
         self.convention = Convention(convention)
         self.padding_index = padding_index
-        self.weighting: Literal["torch", "example"] = weighting
+        self.weighting = weighting
         self.parts = parts
         self.smooth_in_eval = smooth_in_eval
         judge_alpha(label_smoothing, self.convention)

@@ -120,9 +120,10 @@ def _smoothing(
     if out is None and background is None and padding_index is None:
         return effective_alpha(alpha, classes=classes, convention=convention), 1 / classes
 
-    share = logits.new_ones(classes, dtype=precision(logits.dtype)) if background is None else background
-    if padding_index is not None:
-        share = share.index_fill(0, torch.tensor(padding_index, device=share.device), 0.0)
+    share = background
+    if share is None:
+        everyone = torch.arange(classes, device=logits.device)
+        share = (everyone != (-1 if padding_index is None else padding_index)).to(precision(logits.dtype))
     if out is None:
         total = share.sum(1, keepdim=True) if share.ndim > 1 else share.sum()
         return effective_alpha(alpha, classes=classes, convention=convention), share / total

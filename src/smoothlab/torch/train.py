@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
 import torch
 from torch import Generator, Tensor, nn
 
 from .. import _checks
 from ..data.dataset import Dataset
 from .feed import Feed
-from .models import Builder, construct
+from .models.builder import Builder, construct, judged_logits
 from .recipe import Recipe
 from .surroundings import place, undisturbed
 from .surroundings import seed as reseed
@@ -83,8 +82,8 @@ def train(
     threads: of the CPU; another number may add in another order, and so give other last bits.
 
     Nothing global is left changed: torch's random state, number of threads and gradient mode are the caller's again.
-    Raises `Diverged`, and `ValueError` or `TypeError` for a model or a loss that does not fit the data and a device that
-    is not there. Source: the head of this module.
+    Raises `Diverged`, and `ValueError` or `TypeError` for a model, a loss or a recipe that does not fit the data and
+    for a device that is not there. Source: the head of this module.
 
     >>> from functools import partial
     >>> from smoothlab.data import digits
@@ -106,13 +105,15 @@ def train(
         network = construct(build, data.train.inputs.shape[1:], len(data.classes)).to(home)
         dtype = next(weights.dtype for weights in network.parameters() if weights.requires_grad)
         feed = Feed(data.train, augmentation=recipe.augment, seed=moves, device=home, dtype=dtype)
-        _judge_network(network, feed, len(data.classes))
+        with torch.no_grad():  # a first look at the model, which also gives lazy layers their shapes
+            judged_logits(network.eval(), feed.plain(torch.arange(1))[0], classes=len(data.classes))
         reseed(home, dropout)
         history = []
         for report in _epochs(network, feed, loss, recipe, Generator().manual_seed(order)):
             history.append(report)
             if on_epoch is not None:
                 on_epoch(report)
+    network.zero_grad()  # the last step's gradients are as large as the model
     model = nn.Sequential(OrderedDict(standardise=feed.standardise, network=network)).eval()
     return Training(model, tuple(history), time.perf_counter() - start)
 
@@ -146,7 +147,6 @@ def _epochs(
             losses.append(value.detach())
             hits.append((logits.detach().argmax(1) == labels).sum())
             step += 1
-        optimizer.zero_grad()
         _judge_epoch(torch.stack(losses), network, epoch, step)
         accuracy = int(torch.stack(hits).sum()) / (len(losses) * batch)
         yield EpochReport(epoch, float(torch.stack(losses).mean()), accuracy, time.perf_counter() - start)
@@ -154,10 +154,8 @@ def _epochs(
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     parameters = [weights for weights in network.parameters() if weights.requires_grad]
-    fused = parameters[0].device.type in (
-        "cpu",
-        "cuda",
-    )  # one kernel for all weights: an eighth less time a step
+    # one kernel for all weights: an eighth less time a step than one for each
+    fused = parameters[0].device.type in ("cpu", "cuda")
     if recipe.optimizer == "adamw":
         betas = (recipe.momentum, 0.999)
         return torch.optim.AdamW(
@@ -173,27 +171,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-def _judge_network(network: nn.Module, feed: Feed, classes: int) -> None:
-    """The network maps a batch to logits. This first look also gives lazy layers their shapes."""
-    inputs, labels = feed.plain(torch.arange(min(2, len(feed))))
-    network.eval()
-    with torch.no_grad():
-        try:
-            logits = network(inputs)
-        except Exception as error:
-            raise ValueError(
-                f"`build` must return a model that takes inputs of shape {tuple(inputs.shape)}, but it raised "
-                f"{type(error).__name__}: {error}. Build it from `input_shape`."
-            ) from error
-    if not isinstance(logits, Tensor) or logits.shape != (len(labels), classes):
-        got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"`build` must return a model whose output is logits of shape {(len(labels), classes)} for a batch of "
-            f"{len(labels)}, but got {got}. End it with a linear layer of {classes} outputs."
-        )
-
-
-def _judge_loss(value: Tensor) -> None:
+def _judge_loss(value: object) -> None:
     if not isinstance(value, Tensor) or value.ndim != 0 or not value.requires_grad:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(

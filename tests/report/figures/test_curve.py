@@ -51,8 +51,18 @@ def test_the_caption_says_what_was_computed_with_which_interval_and_n():
 def test_names_and_labels_of_users_are_inert(hostile):
     figure = draw(make(name=hostile[0]), references=[Reference(hostile[1], 0.5)])
     assert "<img" not in repr(figure.traces)
-    assert "<a" not in repr(figure.layout)
-    assert figure.traces[2]["name"].startswith("&lt;img")
+    assert "<a" not in repr((figure.traces, figure.layout))
+    assert figure.traces[3]["name"].startswith("&lt;img")
+
+
+def test_a_reference_runs_from_edge_to_edge_beneath_the_data():
+    figure = draw(make(), references=[Reference("T = 1", 1.0)])
+    line = figure.traces[0]
+    assert line["y"] == [1, 1]
+    assert line["x"] == figure.layout["xaxis"]["range"]
+    assert line["x"][0] < 0
+    assert line["x"][1] > 0.2
+    assert figure.layout["annotations"][0]["text"] == "T = 1"
 
 
 def test_two_curves_differ_by_more_than_their_colour():

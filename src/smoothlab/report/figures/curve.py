@@ -15,6 +15,7 @@ from .. import typeset
 from .figure import SYMBOLS, TONES, Figure, Tone, axis, canvas, coordinate, coordinates, inert
 
 DASHES = ("solid", "dash", "dot", "dashdot")
+ROOM = 0.06  # of the span, left and right of the outermost alphas
 LABELS_APART = 0.07  # of the axis: tick labels that are closer would touch on a phone
 
 
@@ -64,13 +65,15 @@ def draw_curves(
     [1.9, 1.0]
     """
     _checks.within("len(curves)", len(curves), 1, len(TONES))
-    traces = [trace for index, curve in enumerate(curves) for trace in _traces(index, curve)]
     alphas = sorted({alpha for curve in curves for alpha in curve.alphas})
+    room = ROOM * (alphas[-1] - alphas[0] or 1)
+    ends = coordinates([alphas[0] - room, alphas[-1] + room])
+    traces = [_line(reference, ends) for reference in references]
+    traces += [trace for index, curve in enumerate(curves) for trace in _traces(index, curve)]
     layout = canvas(
-        xaxis=axis("α", tickvals=_apart(alphas), tickangle=0, showgrid=False),
+        xaxis=axis("α", range=ends, tickvals=_apart(alphas), tickangle=0, showgrid=False),
         yaxis=axis(inert(measure), nticks=6, showline=False, ticks=""),
         showlegend=len(curves) > 1,
-        shapes=[_line(reference) for reference in references],
         annotations=[_label(reference) for reference in references],
     )
     return Figure(title, (definition, _how_to_read(curves)), tuple(traces), layout, aspect=0.82)
@@ -142,16 +145,16 @@ def _apart(alphas: Sequence[float]) -> list[float]:
     return chosen
 
 
-def _line(reference: Reference) -> dict[str, Any]:
+def _line(reference: Reference, ends: list[float | None]) -> dict[str, Any]:
     return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": reference.value,
-        "y1": reference.value,
+        "type": "scatter",
+        "x": ends,
+        "y": [coordinate(reference.value)] * 2,
+        "mode": "lines",
         "line": {"color": "var(--ink-soft)", "width": 1, "dash": "dot"},
-        "layer": "between",
+        "name": inert(reference.label),
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
 
 

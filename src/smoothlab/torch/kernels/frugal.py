@@ -34,19 +34,18 @@ def row_costs(
 class _RowCosts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, label: Tensor, background: Any, out: Any, ignored: Any) -> Any:
-        log_p = eager.log_probabilities(
-            logits, out, None
-        )  # ignored rows are silenced at the end of each pass
-        ctx.masses = None if isinstance(background, Tensor) else background
-        rows = background if isinstance(background, Tensor) else None
-        ctx.save_for_backward(logits, log_p, label, rows, out, ignored)
+        # ignored rows stay as they are, NaN and all: what comes of them is overwritten in both passes
+        log_p = eager.log_probabilities(logits, out, None)
+        ctx.even = None if isinstance(background, Tensor) else background
+        uneven = background if isinstance(background, Tensor) else None
+        ctx.save_for_backward(logits, log_p, label, uneven, out, ignored)
         return tuple(eager.costs(log_p, label, background, out, ignored))
 
     @staticmethod
     def backward(ctx: Any, *incoming: Tensor) -> Any:
-        logits, log_p, label, background, out, ignored = ctx.saved_tensors
-        background = ctx.masses if background is None else background
-        if torch.is_grad_enabled() or not plain(*incoming):  # a second derivative, or many at once under vmap
+        logits, log_p, label, uneven, out, ignored = ctx.saved_tensors
+        background = ctx.even if uneven is None else uneven
+        if torch.is_grad_enabled() or not plain(*incoming):  # a second derivative, or many first ones at once
             gradient = _traced(logits, label, background, out, ignored, incoming)
         else:
             gradient = _written(log_p, label, background, out, ignored, *incoming).to(logits.dtype)
@@ -63,13 +62,13 @@ def _written(
     of_background: Float[Tensor, " batch *places"],
 ) -> Float[Tensor, "batch classes *places"]:
     classes, g, h = log_p.shape[1], of_label.unsqueeze(1), of_background.unsqueeze(1)
-    spread = g * label.sum(1, keepdim=True) if label.is_floating_point() else g
+    label_mass = label.sum(1, keepdim=True) if label.is_floating_point() else 1
     if isinstance(background, Tensor):
-        spread = spread + h * column(background, log_p).sum(1, keepdim=True)
+        background_mass = column(background, log_p).sum(1, keepdim=True)
     else:
-        spread = spread + h * (classes * background)
+        background_mass = classes * background
 
-    gradient = log_p.exp().mul_(spread)
+    gradient = log_p.exp().mul_(g * label_mass + h * background_mass)
     if label.is_floating_point():
         gradient.addcmul_(label, g, value=-1)
     else:
@@ -95,5 +94,8 @@ def _traced(
 ) -> Float[Tensor, "batch classes *places"]:
     twice = torch.is_grad_enabled()
     with torch.enable_grad():
-        traced = eager.row_costs(logits, label, background, out=out, ignored=ignored)
-    return torch.autograd.grad(traced, logits, incoming, create_graph=twice)[0]
+        costs = eager.row_costs(logits, label, background, out=out, ignored=ignored)
+    # a background that nobody asked for is a constant
+    wanted = [(cost, gradient) for cost, gradient in zip(costs, incoming, strict=True) if cost.requires_grad]
+    traced, gradients = zip(*wanted, strict=True)
+    return torch.autograd.grad(traced, logits, gradients, create_graph=twice)[0]

@@ -1,8 +1,9 @@
 """Models of the paper's kind. Each is built from the shape of one input and the number of classes."""
 
+from .builder import Builder
 from .convolutional import alexnet, small_cnn
 from .dense import fully_connected
-from .load import Builder, construct, load_model
+from .load import load_model
 from .residual import resnet
 from .standardise import Standardise
 
@@ -10,7 +11,6 @@ __all__ = [
     "Builder",
     "Standardise",
     "alexnet",
-    "construct",
     "fully_connected",
     "load_model",
     "resnet",

@@ -6,15 +6,12 @@ returns an untrained `torch.nn.Module` that maps a batch of inputs to logits [ba
 
 import importlib
 import inspect
-from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import cast
 
 from torch import nn
 
-from ... import _checks
-
-Builder = Callable[[tuple[int, ...], int], nn.Module]
+from .builder import Builder
 
 
 def load_model(reference: str) -> Builder:
@@ -41,7 +38,7 @@ def load_model(reference: str) -> Builder:
             f"`model` {reference!r} names nothing: {place} has no {name!r}. "
             + (f"Did you mean {near[0]!r}?" if near else "Define it there, at the top level.")
         )
-    build: Any = getattr(module, name)
+    build = getattr(module, name)
     if isinstance(build, nn.Module):
         raise ValueError(
             f"`model` {reference!r} must be a function that builds a model, but it is a model already. Wrap it in a "
@@ -53,12 +50,12 @@ def load_model(reference: str) -> Builder:
         )
     try:
         inspect.signature(build).bind((1, 28, 28), 10)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"`model` {reference!r} must take (input_shape, classes), but it does not: {error}. "
             "Give every further argument a default."
         ) from None
-    return build
+    return cast(Builder, build)
 
 
 def _module(reference: str, place: str) -> object:
@@ -73,27 +70,8 @@ def _module(reference: str, place: str) -> object:
             f"`model` {reference!r} cannot be imported: there is no module {error.name!r}. Install it, or put its "
             "folder on PYTHONPATH."
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
-            f"`model` {reference!r} cannot be imported: {place} raised {type(error).__name__}: {error}. "
-            "Mend the file; the traceback above shows where."
+            f"`model` {reference!r} cannot be imported: {place} raised {type(error).__name__} "
+            f"({error}). Mend the file, or guard what it runs with `if __name__ == \"__main__\"`."
         ) from error
-
-
-def construct(build: Builder, input_shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Call a builder and judge what it returns.
-
-    Raises `TypeError` where that is no `torch.nn.Module` or has nothing to train.
-    """
-    _checks.at_least("classes", classes, 1)
-    network = build(input_shape, classes)
-    if not isinstance(network, nn.Module):
-        raise TypeError(
-            f"`build` must return a torch.nn.Module, but it returned {type(network).__name__}. "
-            "Return the model, untrained."
-        )
-    if not any(weights.requires_grad for weights in network.parameters()):
-        raise TypeError(
-            "`build` must return a model that can be trained, but it has no parameter with a gradient."
-        )
-    return network

@@ -8,9 +8,8 @@ and shortcuts A of sec. 4.1, arXiv:1512.03385
 
 import math
 
-from torch.nn import functional
-
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ... import _checks
 from .convolutional import judge_image

@@ -5,9 +5,8 @@ carries them as its first layer, so that whoever has the model can give it input
 """
 
 import numpy as np
-from jaxtyping import Float, Shaped
-
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from ..._numerics import blocks

@@ -1,0 +1,95 @@
+"""The card says what the evidence says: each headline from evidence that was made to earn it."""
+
+import numpy as np
+import pytest
+
+from smoothlab.lab import Evidence, Store, gather, judge, load, paper, run
+from smoothlab.lab.evidence import MEASURES
+from smoothlab.report import render
+from smoothlab.report.study import card, study_page
+
+ALPHAS = (0.0, 0.05, 0.1)
+NOISE = np.random.default_rng(11).normal(0, 5e-4, (len(MEASURES), 3, 10))
+LEVELS = {
+    "accuracy": (0.85, 0.86, 0.86),
+    "ece": (0.09, 0.02, 0.05),
+    "ece_scaled": (0.02, 0.02, 0.02),
+    "validation_ece": (0.09, 0.02, 0.05),
+    "nll": (0.6, 0.5, 0.55),
+    "nc1": (0.5, 0.3, 0.2),
+}
+
+
+def evidence(seeds: int = 10, **changed: tuple[float, float, float]) -> Evidence:
+    levels = {**LEVELS, **changed}
+    values = {
+        measure.name: np.array(levels.get(measure.name, (0.0, 0.0, 0.0)))[:, None] + NOISE[index][:, :seeds]
+        for index, measure in enumerate(MEASURES)
+    }
+    return Evidence(ALPHAS, tuple(range(seeds)), values, {})
+
+
+@pytest.mark.parametrize(
+    ("changed", "headline"),
+    [
+        ({}, "Smoothing raised accuracy. It improved calibration, and temperature scaling alone would do."),
+        ({"accuracy": (0.86, 0.85, 0.85)}, "Smoothing cost accuracy."),
+        ({"accuracy": (0.86, 0.86, 0.86)}, "Smoothing did not move accuracy beyond chance."),
+        ({"ece": (0.02, 0.09, 0.09)}, "It made calibration worse."),
+        ({"ece": (0.05, 0.05, 0.05)}, "It did not move calibration beyond chance."),
+        (
+            {"ece_scaled": (0.05, 0, 0)},
+            "improved calibration, and by more than temperature scaling alone would.",
+        ),
+        ({"ece": (0.09, 0.05, 0.05)}, "improved calibration, but temperature scaling alone would do better."),
+    ],
+)
+def test_the_headline_follows_the_evidence(changed, headline):
+    assert headline in card(evidence(**changed)).headline
+
+
+def test_the_card_names_the_alpha_that_validation_data_chose():
+    chosen = card(evidence(validation_ece=(0.09, 0.05, 0.02)))
+    assert "alpha = 0.1, which has the least ECE on validation data" in chosen.sentences[-1]
+
+
+def test_every_number_of_the_card_has_an_interval_and_n():
+    for number in card(evidence()).numbers:
+        assert number.note.startswith("[")
+        assert number.note.endswith("n = 10")
+
+
+def test_two_seeds_get_no_verdict():
+    assert card(evidence(seeds=2)).headline == "Not enough runs for a verdict yet."
+
+
+def test_noise_that_leaves_the_comparison_open_is_said_to():
+    spread = np.random.default_rng(1).normal(0, 0.03, 10)
+    open_ended = evidence()
+    open_ended.values["ece_scaled"][0] = 0.02 + spread - spread.mean()
+    assert "might do as well" in card(open_ended).headline
+
+
+def test_a_page_of_a_store_has_every_part(study_file, tmp_path):
+    source = load(study_file())
+    store = Store.create(tmp_path / "store", source)
+    list(run(source, store, executor=lambda task, cells: map(task, cells)))
+    of_store = gather(store, store.records().values())
+    page = study_page(store, of_store, judge(paper.IMAGES, of_store))
+    assert [section.title for section in page.sections] == [
+        "What was claimed, and what came of it",
+        "Does confidence mean what it says?",
+        "What does smoothing do to the representation?",
+        "What changes along alpha?",
+        "The numbers",
+    ]
+    assert dict(page.facts)["Study file, SHA-256"] == source.fingerprint
+
+
+def test_what_a_user_names_is_inert_on_the_page(study_file, tmp_path):
+    source = load(study_file(question="Is <script>alert(1)</script> inert?"))
+    store = Store.create(tmp_path / "store", source)
+    of_store = gather(store, [])
+    html = render(study_page(store, of_store, judge(paper.IMAGES, of_store)))
+    assert "<script>alert(1)" not in html
+    assert "&lt;script&gt;alert(1)" in html
