@@ -6,7 +6,7 @@ logsumexp(z) = m + log sum_k exp(z_k - m),  m = max_k z_k,       xlogy(x, y) = x
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 
 def logsumexp(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
@@ -67,3 +67,18 @@ def blocks(length: int, *, rows: int) -> Iterator[slice]:
     """
     for start in range(0, length, rows):
         yield slice(start, min(start + rows, length))
+
+
+def cached_blocks(array: Shaped[np.ndarray, "batch columns"]) -> Iterator[slice]:
+    """Slices over the rows, few enough at once for a float64 copy and a temporary of it to stay in cache."""
+    yield from blocks(len(array), rows=max(1, 2**16 // max(1, array.shape[1])))
+
+
+def below_highest(
+    logits: Float[np.ndarray, "batch classes"],
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"]]]:
+    """Cached blocks of rows in float64, each row less its highest logit: no exponential of it can overflow."""
+    for rows in cached_blocks(logits):
+        block = logits[rows].astype(np.float64)
+        block -= block.max(1, keepdims=True)
+        yield rows, block

@@ -66,6 +66,16 @@ def test_the_picture_has_one_orientation():
     np.testing.assert_allclose(turned, 3 * templates, atol=1e-12)
 
 
+def test_a_sliver_of_a_triangle_still_has_an_orthonormal_basis():
+    random = np.random.default_rng(1)
+    side = random.normal(size=16)
+    sliver = np.stack([np.zeros(16), side, 0.7 * side + 1e-6 * random.normal(size=16)])
+    basis = template_plane(sliver, classes=(0, 1, 2)).basis
+    np.testing.assert_allclose(
+        basis @ basis.T, np.eye(2), atol=1e-14
+    )  # one pass of Gram-Schmidt leaves 1e-10
+
+
 def test_a_bias_is_one_more_coordinate_against_an_appended_one():
     plane = template_plane(WEIGHT, BIAS, classes=CLASSES)
     longer = template_plane(np.column_stack([WEIGHT, BIAS]), classes=CLASSES)
@@ -79,6 +89,9 @@ def test_low_precision_is_projected_in_float64(dtype):
     got = template_plane(weight, classes=CLASSES).project(features)
     want = template_plane(weight.astype(np.float64), classes=CLASSES).project(features.astype(np.float64))
     np.testing.assert_array_equal(got, want)
+    labels = np.arange(40) % 5
+    means = centroids(features, labels, classes=CLASSES)
+    np.testing.assert_array_equal(means, centroids(features.astype(np.float64), labels, classes=CLASSES))
 
 
 def test_many_rows_are_projected_as_each_alone():

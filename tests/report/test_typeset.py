@@ -32,4 +32,5 @@ def test_a_p_value_is_never_printed_as_zero():
 def test_no_line_breaks_within_an_interval_or_an_equation():
     assert " " not in typeset.bound("[−0.1, 0.2]")
     assert " " not in typeset.bound("α = 0.1")
+    assert " " not in typeset.bound("p < 0.001")
     assert typeset.bound("see [the first, long one]") == "see [the first, long one]"

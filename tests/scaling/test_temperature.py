@@ -146,7 +146,8 @@ def test_a_masked_class_stays_masked_and_does_not_count():
     np.testing.assert_allclose(got.temperature_, want.temperature_, rtol=1e-12)
     np.testing.assert_allclose(got.standard_error_, want.standard_error_, rtol=1e-12)
     assert (got.transform(masked)[:, 3] == -np.inf).all()
-    # and at the end where every class has the same chance, it has none
+    # at the end where every class has the same chance it has none: the label is above the mean of three, not of four
+    assert Temperature().fit(np.array([[0.0, -3.0, -1.4, -np.inf]]), np.array([2])).status_ is Status.OK
     assert Temperature().fit(np.array([[0.0, -np.inf, 0.0]]), np.array([0])).status_ is Status.UNINFORMATIVE
 
 

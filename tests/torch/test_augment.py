@@ -42,7 +42,9 @@ def test_none_gives_back_the_images():
 def test_the_copies_depend_on_the_generator_alone(how):
     images = IMAGE.expand(64, -1, -1, -1)
     before = torch.get_rng_state()
-    one, again, other = (augment(images, how=how, black=BLACK, generator=generator(seed)) for seed in (0, 0, 1))
+    one, again, other = (
+        augment(images, how=how, black=BLACK, generator=generator(seed)) for seed in (0, 0, 1)
+    )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), before)
@@ -51,7 +53,9 @@ def test_the_copies_depend_on_the_generator_alone(how):
 def test_the_images_given_are_left_alone_and_their_type_is_kept():
     images = IMAGE.double()
     kept = images.clone()
-    assert augment(images, how="crop_flip", black=BLACK.double(), generator=generator()).dtype == torch.float64
+    assert (
+        augment(images, how="crop_flip", black=BLACK.double(), generator=generator()).dtype == torch.float64
+    )
     assert torch.equal(images, kept)
 
 

@@ -162,6 +162,14 @@ def test_an_ignored_row_leaks_nothing_whatever_it_holds(alpha, poison):
         assert torch.equal(slope[2], torch.zeros(5, dtype=torch.float64))
 
 
+def test_nan_in_an_ignored_row_does_not_hide_a_class_that_is_out_of_another():
+    logits, labels = LOGITS.clone(), LABELS.clone()
+    logits[2], labels[2] = torch.nan, -100
+    logits[0, 4] = -torch.inf
+    got = cross_entropy(logits, labels, label_smoothing=0.1, reduction="none")
+    torch.testing.assert_close(got[0], cross_entropy(LOGITS[0, :4], LABELS[0], label_smoothing=0.1))
+
+
 def test_the_mean_of_no_rows_is_nan_and_their_sum_is_zero():
     for logits, labels in ((LOGITS, torch.full((6,), -100)), (LOGITS[:0], LABELS[:0])):
         for weight in (None, torch.rand(5, dtype=torch.float64)):
@@ -202,6 +210,19 @@ def test_half_logits_give_a_float32_loss_and_a_half_gradient(dtype):
         torch.testing.assert_close(
             cross_entropy(logits, LABELS, **keywords).double(), want, rtol=1e-6, atol=0
         )
+
+
+def test_the_loss_has_the_type_of_the_logits_whatever_the_other_tensors_have():
+    others = {
+        "weight": torch.rand(5),
+        "background": torch.rand(5).softmax(0),
+        "label_smoothing": torch.rand(6),
+    }
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        for target in (LABELS, LOGITS.softmax(1)):
+            typed = {key: value.to(dtype) for key, value in others.items()}
+            assert cross_entropy(LOGITS.float(), target, **typed).dtype == torch.float32
+            assert cross_entropy(LOGITS, target, **typed).dtype == torch.float64
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])

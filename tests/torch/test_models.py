@@ -111,7 +111,9 @@ def test_alexnet_normalises_over_nine_neighbouring_channels_as_its_formula_says(
 def test_alexnet_starts_as_the_tutorial_does():
     model = alexnet((3, 24, 24), 10)
     layers = [layer for layer in model if isinstance(layer, nn.Conv2d | nn.Linear)]
-    for layer, deviation, bias in zip(layers, (0.05, 0.05, 0.04, 0.04, 1 / 192), (0, 0.1, 0.1, 0.1, 0), strict=True):
+    for layer, deviation, bias in zip(
+        layers, (0.05, 0.05, 0.04, 0.04, 1 / 192), (0, 0.1, 0.1, 0.1, 0), strict=True
+    ):
         assert layer.weight.abs().max() <= 2 * deviation
         # a normal cut off at two deviations keeps 0.88 of its own; the smallest layer has 1,920 weights, so 5 % is 3 sigma
         assert layer.weight.std().item() == pytest.approx(0.88 * deviation, rel=0.05)
@@ -127,7 +129,10 @@ def test_alexnet_pools_as_tensorflow_does_on_images_of_even_size():
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (partial(small_cnn, (64,), 10), r"\(channels, height, width\) for a convolutional network, but got \(64,\)"),
+        (
+            partial(small_cnn, (64,), 10),
+            r"\(channels, height, width\) for a convolutional network, but got \(64,\)",
+        ),
         (partial(resnet, (64,), 10), "Use `fully_connected`"),
         (partial(alexnet, (3, 3, 24), 10), "at least 4 high and wide"),
         (partial(small_cnn, (1, 7, 7), 10, channels=(1, 1, 1)), "at least 8 high and wide"),

@@ -30,7 +30,9 @@ def test_a_linear_schedule_falls_by_equal_steps_towards_zero():
 
 
 def test_a_cosine_schedule_is_half_a_cosine():
-    assert rates(8, schedule="cosine") == pytest.approx([(1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)])
+    assert rates(8, schedule="cosine") == pytest.approx(
+        [(1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]
+    )
 
 
 def test_a_step_schedule_is_the_papers_for_its_resnet():
@@ -48,7 +50,9 @@ def test_a_warm_up_rises_to_the_rate_and_the_schedule_starts_after_it(schedule):
 
 
 def test_the_rate_is_proportional_to_the_learning_rate():
-    assert Recipe(learning_rate=0.3).rate(3, steps=10) == pytest.approx(0.3 * Recipe(learning_rate=1.0).rate(3, steps=10))
+    assert Recipe(learning_rate=0.3).rate(3, steps=10) == pytest.approx(
+        0.3 * Recipe(learning_rate=1.0).rate(3, steps=10)
+    )
 
 
 def test_equal_recipes_are_equal_and_a_recipe_is_plain_data():
@@ -79,7 +83,10 @@ def test_a_number_out_of_range_is_refused_in_one_sentence(settings, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"optimizer": "adam"}, "`optimizer` must be one of 'sgd', 'adamw', but got 'adam'. Did you mean 'adamw'?"),
+        (
+            {"optimizer": "adam"},
+            "`optimizer` must be one of 'sgd', 'adamw', but got 'adam'. Did you mean 'adamw'?",
+        ),
         ({"schedule": "cosin"}, "Did you mean 'cosine'?"),
         ({"augment": "flip"}, "`augment` must be one of 'none', 'shift', 'crop_flip', but got 'flip'"),
     ],

@@ -71,7 +71,9 @@ class Numbers(nn.Linear):
 # Equal runs give equal bits
 
 
-@pytest.mark.parametrize("build", [DROPPING, partial(small_cnn, channels=(4,), width=8)], ids=["dropout", "cnn"])
+@pytest.mark.parametrize(
+    "build", [DROPPING, partial(small_cnn, channels=(4,), width=8)], ids=["dropout", "cnn"]
+)
 @pytest.mark.parametrize("augment", ["none", "crop_flip"])
 def test_the_same_seed_gives_the_same_bytes_whatever_ran_before(build, augment):
     recipe = Recipe(epochs=2, batch_size=32, augment=augment)
@@ -94,7 +96,9 @@ def test_another_process_gives_the_same_bytes():
         "print(hashlib.sha256(content).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2"}
-    there = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    there = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     here = content(fitted(fully_connected, fashion_mnist_small(), recipe=Recipe(epochs=1), seed=3).model)
     assert there.stdout.strip() == hashlib.sha256(here).hexdigest()
 
@@ -127,7 +131,7 @@ def test_another_alpha_sees_the_same_first_weights_batches_copies_and_dropped_un
     assert all(map(torch.equal, hard.labels, smooth.labels))
 
     # without learning the weights stay equal, so that equal logits show equal copies and dropped units to the end
-    still = Recipe(epochs=2, batch_size=32, augment=augment, learning_rate=1e-30, weight_decay=0)
+    still = Recipe(epochs=2, batch_size=32, augment=augment, learning_rate=1e-30, weight_decay=0.0)
     hard, smooth = Watch(0.0), Watch(0.3)
     fitted(loss=hard, recipe=still)
     fitted(loss=smooth, recipe=still)
@@ -137,10 +141,30 @@ def test_another_alpha_sees_the_same_first_weights_batches_copies_and_dropped_un
 def test_augmentation_and_dropout_change_neither_the_order_nor_the_first_weights():
     plain, moved, dropped = Watch(), Watch(), Watch()
     fitted(partial(fully_connected, widths=(16,)), loss=plain)
-    fitted(partial(fully_connected, widths=(16,)), loss=moved, recipe=Recipe(epochs=3, batch_size=32, augment="shift"))
+    fitted(
+        partial(fully_connected, widths=(16,)),
+        loss=moved,
+        recipe=Recipe(epochs=3, batch_size=32, augment="shift"),
+    )
     fitted(loss=dropped)
     for other in (moved, dropped):
         assert all(map(torch.equal, plain.labels, other.labels))
+
+
+def test_the_dropped_units_do_not_depend_on_how_the_model_was_built():
+    def inputs_after_dropout(draws):
+        seen = []
+
+        def build(input_shape, classes):
+            torch.rand(draws)
+            drop = nn.Dropout()
+            drop.register_forward_hook(lambda layer, inputs, output: seen.append(output.clone()))
+            return nn.Sequential(nn.Flatten(), drop, nn.Linear(64, classes))
+
+        fitted(build)
+        return seen
+
+    assert all(map(torch.equal, inputs_after_dropout(0), inputs_after_dropout(5)))
 
 
 # The loop does what its recipe says
@@ -150,7 +174,10 @@ def test_an_epoch_is_every_example_once_in_a_new_order_but_for_the_rest_of_the_l
     network = fitted(Numbers, NUMBERS).model.network
     assert [len(seen) for seen in network.seen] == [32] * 9
     epochs = [torch.cat(network.seen[start : start + 3]) for start in (0, 3, 6)]
-    everything = {round(float(value), 4) for value in (torch.arange(100.0) - 49.5) / torch.arange(100.0).std(correction=0)}
+    everything = {
+        round(float(value), 4)
+        for value in (torch.arange(100.0) - 49.5) / torch.arange(100.0).std(correction=0)
+    }
     for epoch in epochs:
         values = {round(float(value), 4) for value in epoch}
         assert len(values) == 96
@@ -171,7 +198,9 @@ def test_the_model_sees_standardised_inputs_and_is_returned_for_raw_ones():
     assert trained.model.network.seen[0].std(correction=0) == pytest.approx(1, abs=1e-6)
     raw = torch.tensor(TABLE.inputs)
     with torch.no_grad():
-        assert torch.equal(trained.model(raw), trained.model.network((raw - raw.mean()) / raw.std(correction=0)))
+        assert torch.equal(
+            trained.model(raw), trained.model.network((raw - raw.mean()) / raw.std(correction=0))
+        )
 
 
 def test_the_returned_model_is_in_evaluation_mode_and_holds_no_gradients():
@@ -191,7 +220,9 @@ def test_the_returned_model_is_in_evaluation_mode_and_holds_no_gradients():
     ids=["nesterov", "heavy ball", "clipped", "adamw"],
 )
 def test_every_step_is_that_of_the_optimisers_formula(recipe):
-    recipe = Recipe(**{**vars(recipe), "epochs": 12, "batch_size": 100})  # the whole split a step: the order is no matter
+    recipe = Recipe(
+        **{**vars(recipe), "epochs": 12, "batch_size": 100}
+    )  # the whole split a step: the order is no matter
     first = []
 
     def build(input_shape, classes):
@@ -232,15 +263,23 @@ def test_the_reports_are_the_means_over_the_epochs_batches():
     assert tuple(seen) == trained.history
     for index, report in enumerate(trained.history):
         logits, labels = watch.logits[3 * index : 3 * index + 3], watch.labels[3 * index : 3 * index + 3]
-        losses = [float(cross_entropy(*batch, label_smoothing=0.1)) for batch in zip(logits, labels, strict=True)]
+        losses = [
+            float(cross_entropy(*batch, label_smoothing=0.1)) for batch in zip(logits, labels, strict=True)
+        ]
         assert report.epoch == index + 1
         assert report.loss == pytest.approx(np.mean(losses), rel=1e-6)
-        assert report.accuracy == pytest.approx(float((torch.cat(logits).argmax(1) == torch.cat(labels)).double().mean()))
+        assert report.accuracy == pytest.approx(
+            float((torch.cat(logits).argmax(1) == torch.cat(labels)).double().mean())
+        )
         assert 0 < report.seconds < trained.seconds
 
 
 def test_lazy_layers_get_their_shapes():
-    trained = fitted(lambda shape, classes: nn.Sequential(nn.Flatten(), nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(classes)))
+    trained = fitted(
+        lambda shape, classes: nn.Sequential(
+            nn.Flatten(), nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(classes)
+        )
+    )
     assert trained.model.network[1].in_features == 64
 
 
@@ -291,7 +330,12 @@ def test_a_weight_that_is_not_finite_is_found_even_if_every_loss_is():
 
 def test_a_diverged_run_is_an_arithmetic_error_that_travels_between_processes():
     again = pickle.loads(pickle.dumps(Diverged(7, 2, math.inf)))  # noqa: S301  our own bytes
-    assert (again.step, again.epoch, again.value, str(again)) == (7, 2, math.inf, str(Diverged(7, 2, math.inf)))
+    assert (again.step, again.epoch, again.value, str(again)) == (
+        7,
+        2,
+        math.inf,
+        str(Diverged(7, 2, math.inf)),
+    )
     assert isinstance(again, FloatingPointError)
 
 
@@ -349,11 +393,20 @@ def test_training_works_inside_of_a_block_without_gradients(mode):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"build": lambda shape, classes: "net"}, "`build` must return a torch.nn.Module, but it returned str"),
+        (
+            {"build": lambda shape, classes: "net"},
+            "`build` must return a torch.nn.Module, but it returned str",
+        ),
         ({"build": lambda shape, classes: nn.Flatten()}, "none of its parameters has requires_grad"),
-        ({"build": lambda shape, classes: 1 / 0}, "it raised ZeroDivisionError (division by zero). Let it take"),
+        (
+            {"build": lambda shape, classes: 1 / 0},
+            "it raised ZeroDivisionError (division by zero). Let it take",
+        ),
         ({"build": partial(nn.Linear, 3)}, "it raised TypeError"),
-        ({"build": lambda shape, classes: nn.Linear(5, 3)}, "The model must take inputs of shape (1, 1, 8, 8), but it"),
+        (
+            {"build": lambda shape, classes: nn.Linear(5, 3)},
+            "The model must take inputs of shape (1, 1, 8, 8), but it",
+        ),
         ({"build": partial(fully_connected, widths=(0,))}, "`widths` must be a whole number"),
         (
             {"build": lambda shape, classes: fully_connected(shape, 7)},
@@ -366,7 +419,10 @@ def test_training_works_inside_of_a_block_without_gradients(mode):
         ),
         ({"loss": lambda logits, labels: 1.0}, "`loss` must return a scalar tensor"),
         ({"loss": lambda logits, labels: torch.tensor(1.0)}, "`loss` must return a scalar tensor"),
-        ({"data": NUMBERS, "recipe": Recipe(augment="shift")}, "`augment` 'shift' moves images, but the inputs have"),
+        (
+            {"data": NUMBERS, "recipe": Recipe(augment="shift")},
+            "`augment` 'shift' moves images, but the inputs have",
+        ),
         ({"seed": -1}, "`seed` must be a whole number, at least 0"),
         ({"threads": 0}, "`threads` must be a whole number, at least 1"),
         ({"device": "gpu"}, "`device` must be one that this machine has, but got 'gpu'"),

@@ -25,9 +25,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import _checks
-from .._numerics import blocks
-
-_AT_ONCE = 2**16  # features a block holds in float64, so that it stays in cache
+from .._numerics import cached_blocks
 
 
 class Scatter(NamedTuple):
@@ -89,23 +87,21 @@ def nc1(features: Float[np.ndarray, "batch features"], labels: Integer[np.ndarra
     classes = _classes(features, labels)
     centred = classes.means - classes.means.mean(0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
-    spanned = (
-        lengths > lengths[0] * max(centred.shape) * np.finfo(float).eps
-    )  # the rank of Sigma_B, as pinv has it
+    # the directions that count towards the rank of Sigma_B, judged as a pseudoinverse judges them
+    spanned = lengths > lengths[0] * max(centred.shape) * np.finfo(float).eps
     if not spanned.any():
         return math.inf if class_scatter(features, labels).within > 0 else math.nan
     onto = directions[spanned].T
     within = _squares_within(features, classes, lambda away: (away @ onto) ** 2)
-    return float(
-        (within / lengths[spanned] ** 2).sum()
-    )  # Sigma_B's eigenvalues are lengths^2 / C: the C cancels
+    # the eigenvalues of Sigma_B are lengths^2 / C, and that C cancels the one of NC1
+    return float((within / lengths[spanned] ** 2).sum())
 
 
 class _Classes(NamedTuple):
     """The classes that occur: the class of each example, their sizes, and their means."""
 
     of: Integer[np.ndarray, " batch"]
-    count: Integer[np.ndarray, " classes"]
+    sizes: Integer[np.ndarray, " classes"]
     means: Float[np.ndarray, "classes features"]
 
 
@@ -145,14 +141,14 @@ def _squares_within(
     total = 0.0
     for block, groups in _by_class(features, classes.of):
         block -= classes.means[groups]
-        total = total + (1 / classes.count[groups]) @ squares(block)
-    return np.asarray(total) / len(classes.count)
+        total = total + (1 / classes.sizes[groups]) @ squares(block)
+    return np.asarray(total) / len(classes.sizes)
 
 
 def _by_class(
     features: Float[np.ndarray, "batch features"], class_of: Integer[np.ndarray, " batch"]
 ) -> Iterator[tuple[Float[np.ndarray, "rows features"], Integer[np.ndarray, " rows"]]]:
     """Blocks of features in float64, the rows of each sorted by class, and the class of each row."""
-    for rows in blocks(len(features), rows=max(1, _AT_ONCE // features.shape[1])):
+    for rows in cached_blocks(features):
         order = np.argsort(class_of[rows], kind="stable")
         yield features[rows][order].astype(np.float64, copy=False), class_of[rows][order]

@@ -17,10 +17,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import _checks
-from .._numerics import blocks
+from .._numerics import cached_blocks
 from .scores import right
-
-_AT_ONCE = 2**16  # numbers a block holds in float64, so that it stays in cache
 
 
 def gap_spread(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
@@ -87,7 +85,7 @@ def _gaps(
     nan where no other class takes part, or the chosen one does not.
     """
     mean, deviation = np.empty(len(logits)), np.empty(len(logits))
-    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // logits.shape[1])):
+    for rows in cached_blocks(logits):
         block = logits[rows].astype(np.float64)
         own = np.take_along_axis(block, chosen[rows, None], 1)
         taking_part = block > -np.inf

@@ -23,9 +23,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import _checks
-from .._numerics import blocks
-
-_AT_ONCE = 2**18  # features a block holds in float64
+from .._numerics import cached_blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ class Plane:
             )
         appended = self.basis[:, width:] @ (1 - self.origin[width:])  # empty, so 0, without a bias
         points = np.empty((len(features), 2))
-        for rows in blocks(len(features), rows=max(1, _AT_ONCE // width)):
+        for rows in cached_blocks(features):
             points[rows] = (features[rows] - self.origin[:width]) @ self.basis[:, :width].T + appended
         return points
 
@@ -100,9 +98,7 @@ def template_plane(
     sides = corners[1:] - corners[0]
     first = sides[0] / (np.linalg.norm(sides[0]) or 1)
     rest = sides[1] - (sides[1] @ first) * first
-    rest -= (
-        rest @ first
-    ) * first  # once more: after a long side, the first pass leaves a little of it behind
+    rest -= (rest @ first) * first  # again: beside a long first side, one pass leaves a little of it
     height = np.linalg.norm(rest)
     if height <= 1e-7 * np.linalg.norm(sides, axis=1).max() or not first.any():
         raise ValueError(

@@ -13,15 +13,11 @@ Sources: Brier 1950, Monthly Weather Review 78(1) (its score sums over classes);
 arXiv:1706.04599 (confidence and its gap).
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from .. import _checks
-from .._numerics import blocks
-
-_AT_ONCE = 2**16  # numbers a block holds in float64, so that it and its exponentials stay in cache
+from .._numerics import below_highest
 
 
 def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
@@ -36,7 +32,7 @@ def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray,
     [0.75, 0.5]
     """
     _checks.readable_logits(logits)
-    sums = [np.exp(below).sum(1) for _, below in _below_highest(logits)]
+    sums = [np.exp(below).sum(1) for _, below in below_highest(logits)]
     return 1 / np.concatenate(sums)
 
 
@@ -81,7 +77,7 @@ def negative_log_likelihood(
     """
     _checks.logits_and_labels(logits, labels)
     total = 0.0
-    for rows, below in _below_highest(logits):
+    for rows, below in below_highest(logits):
         own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
         total += float((np.log(np.exp(below).sum(1)) - own).sum())
     return total / len(labels)
@@ -100,7 +96,7 @@ def brier_score(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.n
     """
     _checks.logits_and_labels(logits, labels)
     total = 0.0
-    for rows, below in _below_highest(logits):
+    for rows, below in below_highest(logits):
         away = np.exp(below)
         away /= away.sum(1, keepdims=True)
         away[np.arange(len(away)), labels[rows]] -= 1
@@ -121,13 +117,3 @@ def confidence_gap(
     -0.25
     """
     return float(confidences(logits).mean()) - accuracy(logits, labels)
-
-
-def _below_highest(
-    logits: Float[np.ndarray, "batch classes"],
-) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"]]]:
-    """Blocks of rows, in float64, each row less its highest logit: no exponential of it can overflow."""
-    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // logits.shape[1])):
-        block = logits[rows].astype(np.float64)
-        block -= block.max(1, keepdims=True)
-        yield rows, block

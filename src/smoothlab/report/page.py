@@ -97,7 +97,12 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The whole page as one HTML document that asks nothing of the network."""
+    """The whole page as one HTML document that asks nothing of the network.
+
+    >>> from smoothlab.report import Card, Page, render
+    >>> render(Page("Plain", "No figure.", Card("Nothing to draw."))).count("<script")
+    0
+    """
     figures = [part for section in page.sections for part in section.contents if isinstance(part, Figure)]
     scripts = [_plotly(), _text("page.js")] if figures else []
     return _template().render(
@@ -111,7 +116,17 @@ def render(page: Page) -> str:
 
 
 def write(page: Page, path: str | Path) -> Path:
-    """Writes the page so that a reader, or a crash, finds the old file or the whole new one."""
+    """Writes the page, and its folder where there is none, and returns the path.
+
+    The file is replaced in one step: a reader, or a crash, finds the old page or the whole new one.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from smoothlab.report import Card, Page, write
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Page("Plain", "", Card("Nothing to draw.")), Path(folder) / "report.html").name
+    'report.html'
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _files.write_text(path, render(page))

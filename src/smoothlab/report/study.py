@@ -285,7 +285,7 @@ def _panel(predictions: Predictions) -> PlanePanel:
     chosen = np.concatenate(
         [np.flatnonzero(predictions.labels == label)[:PLANE_EXAMPLES] for label in PLANE_CLASSES]
     )
-    plane = template_plane(predictions.weight, classes=PLANE_CLASSES)
+    plane = template_plane(predictions.weight, predictions.bias, classes=PLANE_CLASSES)
     return PlanePanel(
         plane.project(np.asarray(predictions.features[chosen], np.float64)),
         np.asarray(predictions.labels[chosen]),

@@ -79,10 +79,12 @@ def probability(p: float | None) -> str:
 
 
 def bound(text: str) -> str:
-    """The text with every "α = 0.1", "95 %" and interval held together: a line breaks before or after, not within.
+    """The text with every "α = 0.1", "p < 0.001", "95 %" and interval held together: a line breaks before or after, not within.
 
     >>> bound("n = 10, 95 %") == "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}10, 95\N{NO-BREAK SPACE}%"
     True
     """
     text = INTERVAL.sub(rf"[\1,{JOINT}\2]", text)
-    return text.replace(" = ", f"{JOINT}={JOINT}").replace(" %", f"{JOINT}%")
+    for sign in "=<":
+        text = text.replace(f" {sign} ", f"{JOINT}{sign}{JOINT}")
+    return text.replace(" %", f"{JOINT}%")

@@ -16,7 +16,6 @@ Source: Guo et al. 2017, sec. 4.2, arXiv:1706.04599. T above 1 softens the logit
 """
 
 import math
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -24,9 +23,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import _checks
-from .._numerics import blocks
+from .._numerics import below_highest
 
-_AT_ONCE = 2**16  # logits a block holds in float64, so that it and its exponentials stay in cache
 _CLOSE = 1e-10  # in log T; Newton squares its error, so the step after one of this size is below rounding
 
 
@@ -176,7 +174,8 @@ def _likelihood(
     logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"], temperature: float
 ) -> _Likelihood:
     nll = slope = curvature = 0.0
-    for below, own in _below_highest(logits, labels):
+    for rows, below in below_highest(logits):
+        own = _own(below, labels[rows])
         chances = np.exp(below / temperature)
         total = chances.sum(1)
         chances /= total[:, None]
@@ -196,7 +195,8 @@ def _slopes_at_the_ends(
 ) -> tuple[float, float]:
     """The slope in 1/T at 0, where every class that takes part has the same chance, and at infinity."""
     at_zero = at_infinity = 0.0
-    for below, own in _below_highest(logits, labels):
+    for rows, below in below_highest(logits):
+        own = _own(below, labels[rows])
         taking_part = below > -np.inf
         mean = np.where(taking_part, below, 0.0).sum(1) / taking_part.sum(1)
         at_zero += float((mean - own).sum())
@@ -204,11 +204,8 @@ def _slopes_at_the_ends(
     return at_zero / len(labels), at_infinity / len(labels)
 
 
-def _below_highest(
-    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
-) -> Iterator[tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, " rows"]]]:
-    """Blocks of rows in float64, each row less its highest logit, and the label's entry of each row."""
-    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // logits.shape[1])):
-        block = logits[rows].astype(np.float64)
-        block -= block.max(1, keepdims=True)
-        yield block, np.take_along_axis(block, labels[rows, None], 1)[:, 0]
+def _own(
+    below: Float[np.ndarray, "rows classes"], labels: Integer[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """The label's entry of each row."""
+    return np.take_along_axis(below, labels[:, None], 1)[:, 0]

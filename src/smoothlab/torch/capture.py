@@ -61,9 +61,7 @@ def predict(
     """
     _checks.at_least("batch_size", batch_size, 1)
     _checks.one_of("features_dtype", features_dtype, ["float32", "float16"])
-    model = getattr(
-        model, "_orig_mod", model
-    )  # torch.compile wraps the model and hides its layers from hooks
+    model = getattr(model, "_orig_mod", model)  # torch.compile hides the layers of what it wraps
     like = next((weights for weights in model.parameters() if weights.is_floating_point()), torch.empty(0))
     logits, captured = [], []
     with undisturbed(like.device, threads=threads, gradients=False), _evaluating(model):
@@ -87,9 +85,7 @@ def _head(model: nn.Module, name: str | None, inputs: Tensor) -> nn.Linear:
     """The linear layer with this name, or the last to run whose output is the model's."""
     layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Linear)}
     if name is not None:
-        named = [path for path in layers if path == name] or [
-            path for path in layers if path.endswith(f".{name}")
-        ]
+        named = [name] if name in layers else [path for path in layers if path.endswith(f".{name}")]
         if len(named) == 1:
             return layers[named[0]]
         raise ValueError(

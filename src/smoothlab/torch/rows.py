@@ -20,12 +20,14 @@ from .tracing import readable
 
 
 class Rows(NamedTuple):
-    """Everything in the shapes (batch, classes, places) and (batch, places), and in the precision of the sums."""
+    """What `judged` found: `out` and `ignored` are `None` where no class is out and no row is ignored."""
 
     logits: Logits
+    """As they came, in their own type; all other numbers are in the type that sums are formed in."""
     label: Label
+    """Classes, 0 where the row is ignored, or distributions."""
     alpha: float | Float[Tensor, ""] | Float[Tensor, " batch *places"]
-    """Effective."""
+    """The effective one."""
     background: Background
     """The number that every class gets where all get the same; 0.0 where there is no smoothing."""
     out: Bool[Tensor, "batch classes *places"] | None
@@ -58,11 +60,11 @@ def judged(
         arguments.judge_mask(class_mask, input.shape)
 
     dtype = precision(input.dtype)
-    label, ignored = target if input.ndim > 1 else target.unsqueeze(0), None
-    if not label.is_floating_point():
-        label, ignored = _labels(label, classes, ignore_index, padding_index)
+    target = target if input.ndim > 1 else target.unsqueeze(0)
+    if target.is_floating_point():
+        label, ignored = target.to(dtype), None
     else:
-        label = label.to(dtype)
+        label, ignored = _labels(target, classes, ignore_index, padding_index)
     out = _excluded(logits, class_mask)
     alpha, share = _smoothing(
         logits,
@@ -131,8 +133,7 @@ def _smoothing(
     share = torch.where(out, 0.0, column(share, logits))
     total = share.sum(1, keepdim=True)
     some = total > 0
-    count = (share > 0).sum(1) + (
-        0 if padding_index is None else 1
-    )  # padding is one of the convention's classes
+    padding = 0 if padding_index is None else 1  # counted among the classes, though it receives nothing
+    count = (share > 0).sum(1) + padding
     alpha = effective_alpha(alpha, classes=count.to(share.dtype), convention=convention)
     return some.squeeze(1).to(share.dtype) * alpha, share / torch.where(some, total, 1.0)

@@ -34,24 +34,22 @@ def undisturbed(device: torch.device, *, threads: int, gradients: bool) -> Itera
     cudnn: Any = torch.backends.cudnn
     benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
     forked = [device] if device.type == "cuda" else []
-    with (
+    random, mode = (
         torch.random.fork_rng(devices=forked),
-        torch.inference_mode(False),
-        torch.set_grad_enabled(gradients),
-    ):
+        torch.enable_grad() if gradients else torch.no_grad(),
+    )
+    with random, torch.inference_mode(False), mode:
         try:
             torch.set_num_threads(threads)
-            cudnn.benchmark, cudnn.deterministic = (
-                False,
-                True,
-            )  # no kernel chosen by timing, none that adds in any order
+            # no kernel chosen by its time, none that adds in an order of its own
+            cudnn.benchmark, cudnn.deterministic = False, True
             yield
         finally:
             torch.set_num_threads(before)
             cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
 
 
-def seed(device: torch.device, number: int) -> None:
+def reseed(device: torch.device, number: int) -> None:
     """Start the random numbers of the CPU and of one device, and of no other, anew."""
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":

@@ -20,8 +20,7 @@ from ..data.dataset import Dataset
 from .feed import Feed
 from .models.builder import Builder, construct, judged_logits
 from .recipe import Recipe
-from .surroundings import place, undisturbed
-from .surroundings import seed as reseed
+from .surroundings import place, reseed, undisturbed
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,14 @@ def test_more_series_than_colours_are_refused(reliability, number):
         draw(*[("hard", reliability())] * number)
 
 
+def test_a_bin_of_few_examples_gets_a_smaller_sign_than_one_of_many(reliability):
+    bins = reliability()
+    sizes = np.array(draw(("hard", bins)).traces[2]["marker"]["size"])
+    by_count = sizes[np.argsort(bins.count, kind="stable")]
+    assert (np.diff(by_count) >= 0).all()
+    assert by_count[0] < by_count[-1]
+
+
 def test_a_bin_between_two_empty_ones_still_has_a_null_band_with_an_area(reliability):
     bins = reliability(bins=5)
     assert np.flatnonzero(bins.count).tolist() == [1, 2, 4]

@@ -66,18 +66,27 @@ def test_a_users_function_or_class_is_found_by_its_import_string(name):
         ("written_models/good.py:build", '`model` must read "package.module:function", but got'),
         ("a:b:c", '`model` must read "package.module:function", but got'),
         ("", '`model` must read "package.module:function", but got'),
-        ("absent_models:build", "there is no module 'absent_models'. Install it, or put its folder on PYTHONPATH."),
+        (
+            "absent_models:build",
+            "there is no module 'absent_models'. Install it, or put its folder on PYTHONPATH.",
+        ),
         ("written_models.absent:build", "there is no module 'written_models.absent'"),
         ("written_models.good.deeper:build", "there is no module 'written_models.good.deeper'"),
         ("written_models.needs:build", "needs the package 'a_package_that_is_not_there'. Install it."),
         ("written_models.syntax:build", "written_models.syntax raised SyntaxError (invalid syntax"),
-        ("written_models.raises:build", "written_models.raises raised RuntimeError (no licence). Mend the file"),
+        (
+            "written_models.raises:build",
+            "written_models.raises raised RuntimeError (no licence). Mend the file",
+        ),
         ("written_models.leaves:build", "written_models.leaves raised SystemExit (2)"),
         ("written_models.good:biuld", "written_models.good has no 'biuld'. Did you mean 'build'?"),
         ("written_models.good:zzz", "has no 'zzz'. Define it there, at the top level."),
         ("written_models.good:number", "must be a function, but it is of type int"),
         ("written_models.good:ready", "it is a model already. Wrap it in a function"),
-        ("written_models.good:three", "must take (input_shape, classes), but it does not: missing a required argument"),
+        (
+            "written_models.good:three",
+            "must take (input_shape, classes), but it does not: missing a required argument",
+        ),
     ],
 )
 def test_every_way_to_fail_has_its_sentence(reference, sentence):

@@ -7,7 +7,9 @@ from smoothlab.torch.models import Standardise
 from smoothlab.torch.models.standardise import as_floats
 
 RANDOM = np.random.default_rng(0)
-IMAGES = Split((RANDOM.integers(0, 256, (1500, 3, 4, 5)) // [[[1]], [[2]], [[9]]]).astype(np.uint8), np.zeros(1500, int))
+IMAGES = Split(
+    (RANDOM.integers(0, 256, (1500, 3, 4, 5)) // [[[1]], [[2]], [[9]]]).astype(np.uint8), np.zeros(1500, int)
+)
 TABLE = Split(RANDOM.normal([3, -50, 0], [1, 9, 1e-3], (1500, 3)).astype(np.float32), np.zeros(1500, int))
 
 
@@ -27,10 +29,13 @@ def test_bytes_mean_their_255th_parts():
     np.testing.assert_allclose(layer.mean, IMAGES.inputs.mean((0, 2, 3)) / 255, rtol=1e-6)
 
 
+@pytest.mark.parametrize("rounding", [False, True])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
-def test_a_column_that_never_varies_is_only_centred(value):
+def test_a_column_that_never_varies_but_for_rounding_is_only_centred(value, rounding):
     inputs = np.full((3001, 2), value, np.float32)
     inputs[:, 1] += np.arange(3001)
+    if rounding and value:
+        inputs[::2, 0] = np.nextafter(np.float32(value), np.float32(np.inf))
     layer = Standardise.of(Split(inputs, np.zeros(3001, int)))
     assert layer.deviation[0] == 1
     assert layer(torch.tensor(inputs))[:, 0].abs().max() <= 1e-7 * value

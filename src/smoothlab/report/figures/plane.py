@@ -73,7 +73,16 @@ def draw_plane(
     """Two rows, two columns and a slider over the smoothed networks, of which `start` is shown first.
 
     `classes` names labels 0, 1 and 2. Raises `ValueError` where there are not three names, there is no smoothed
-    network, or `start` points to none.
+    network, or `start` points to none. Source: Mueller et al. 2019, figure 1.
+
+    >>> import numpy as np
+    >>> from smoothlab.report import PlaneFrame, PlanePanel, draw_plane
+    >>> corners = np.array([[0.0, 0.0], [4.0, 0.0], [1.0, 3.0]])
+    >>> wide, tight = (PlanePanel(scale * corners, np.arange(3), corners) for scale in (2.0, 1.0))
+    >>> frames = PlaneFrame(0.0, wide, wide), PlaneFrame(0.1, tight, tight)
+    >>> figure = draw_plane(frames[0], frames[1:], classes=("cat", "dog", "boat"), title="They draw together.")
+    >>> figure.slider.labels
+    ('0.1',)
     """
     _checks.within("len(classes)", len(classes), 3, 3)
     _checks.at_least("len(smoothed)", len(smoothed), 1)
@@ -262,4 +271,4 @@ def _scale(left: _Square, right: _Square) -> str:
 
 def _counts(frame: PlaneFrame) -> str:
     train, validation = (typeset.count(len(panel.labels)) for panel in (frame.train, frame.validation))
-    return f"n = {train} training and {validation} held-out examples, the same ones at every α."
+    return f"n = {train} training and {validation} held-out examples."

@@ -31,7 +31,15 @@ class ReliabilitySeries:
 def draw_reliability(series: Sequence[ReliabilitySeries], *, title: str, definition: str = "") -> Figure:
     """One to four models on one pair of axes; `definition` adds to the caption what the bins hold.
 
-    Raises `ValueError` for no series or more than four.
+    Raises `ValueError` for no series or more than four. Sources: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import reliability
+    >>> from smoothlab.report import ReliabilitySeries, draw_reliability
+    >>> sure = np.tile([4.0, 0.0], (100, 1))  # confidence 0.98, and every second answer is right
+    >>> bins = reliability(sure, np.arange(100) % 2)
+    >>> draw_reliability([ReliabilitySeries("invented", bins)], title="Overconfident.").traces[2]["name"]
+    'invented, ECE 0.482'
     """
     _checks.within("len(series)", len(series), 1, len(TONES))
     traces = [_diagonal()]
@@ -57,7 +65,7 @@ def draw_reliability(series: Sequence[ReliabilitySeries], *, title: str, definit
         bargap=0,
     )
     caption = (*filter(None, [definition]), _definition(series), *map(_score, series))
-    return Figure(title, caption, tuple(traces), layout, aspect=1.08)
+    return Figure(title, caption, tuple(traces), layout, aspect=1.2)
 
 
 def _diagonal() -> dict[str, Any]:
@@ -113,8 +121,13 @@ def _accuracy(series: ReliabilitySeries, tone: Tone, *, index: int) -> dict[str,
         "mode": "lines+markers",
         "connectgaps": False,
         "cliponaxis": False,  # an accuracy of 0 or 1 is a whole marker, too
-        "line": {"color": tone.line, "width": 2.25},
-        "marker": {"color": tone.line, "size": 8, "symbol": SYMBOLS[index]},
+        "line": {"color": tone.line, "width": 1.75},
+        "marker": {
+            "color": tone.line,
+            "size": _sizes(bins),
+            "symbol": SYMBOLS[index],
+            "line": {"color": "var(--card)", "width": 1},
+        },
         "name": f"{inert(series.name)}, ECE {bins.ece:.3f}",
         "legendgroup": f"series {index}",
         "hoverinfo": "text",
@@ -126,6 +139,11 @@ def _accuracy(series: ReliabilitySeries, tone: Tone, *, index: int) -> dict[str,
             )
         ],
     }
+
+
+def _sizes(bins: Reliability) -> list[float | None]:
+    """From 4 pixels for a single example to 10 for some thousands: a bin of few should not catch the eye."""
+    return coordinates(np.clip(3 + 2 * np.log10(np.maximum(bins.count, 1)), 4, 10))
 
 
 def _count(series: ReliabilitySeries, tone: Tone, *, index: int, of: int) -> dict[str, Any]:
@@ -151,7 +169,8 @@ def _definition(series: Sequence[ReliabilitySeries]) -> str:
     bins = "/".join(dict.fromkeys(str(len(one.reliability.count)) for one in series))
     return (
         f"ECE is the mean over examples of |accuracy − confidence| of the bin, with {bins} bins of equal width. "
-        "Shaded: where a calibrated model's bin lies by chance, 95 times in 100. A bin without examples shows nothing."
+        "Shaded: where a calibrated model's bin lies by chance, 95 times in 100. A bin without examples "
+        "shows nothing, and a larger sign stands for more of them."
     )
 
 

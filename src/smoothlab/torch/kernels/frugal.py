@@ -48,7 +48,7 @@ class _RowCosts(torch.autograd.Function):
         if torch.is_grad_enabled() or not plain(*incoming):  # a second derivative, or many first ones at once
             gradient = _traced(logits, label, background, out, ignored, incoming)
         else:
-            gradient = _written(log_p, label, background, out, ignored, *incoming).to(logits.dtype)
+            gradient = _written(log_p, label, background, out, ignored, *incoming)
         return gradient, None, None, None, None
 
 

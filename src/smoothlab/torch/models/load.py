@@ -73,5 +73,5 @@ def _module(reference: str, place: str) -> object:
     except (Exception, SystemExit) as error:
         raise ValueError(
             f"`model` {reference!r} cannot be imported: {place} raised {type(error).__name__} "
-            f"({error}). Mend the file, or guard what it runs with `if __name__ == \"__main__\"`."
+            f'({error}). Mend the file, or guard what it runs with `if __name__ == "__main__"`.'
         ) from error
