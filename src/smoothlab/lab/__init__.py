@@ -4,7 +4,7 @@ from .claims import Claim, Finding, Outcome, Verdict, judge
 from .evidence import Evidence, gather
 from .runner import in_processes, run
 from .store import Store
-from .study import Cell, Study, load
+from .study import Cell, Source, Study, load
 
 __all__ = [
     "Cell",
@@ -12,6 +12,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Outcome",
+    "Source",
     "Store",
     "Study",
     "Verdict",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from typing import cast
 
 from filelock import FileLock, Timeout
 
@@ -34,10 +35,8 @@ def in_processes(workers: int) -> Executor:
     def execute(task: Callable[[Cell], Record], cells: Sequence[Cell]) -> Iterable[Record]:
         import joblib  # a re-analysis of a store needs no joblib
 
-        parallel = joblib.Parallel(
-            n_jobs=min(workers, len(cells)), return_as="generator_unordered", batch_size=1
-        )
-        return parallel(joblib.delayed(task)(cell) for cell in cells)
+        parallel = joblib.Parallel(n_jobs=min(workers, len(cells)), return_as="generator_unordered")
+        return cast(Iterable[Record], parallel(joblib.delayed(task)(cell) for cell in cells))
 
     return execute
 

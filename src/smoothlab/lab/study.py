@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import _checks
 from ..predictions import Predictions
@@ -24,7 +24,7 @@ from ..predictions import Predictions
 if TYPE_CHECKING:
     from .claims import Claim
 
-BUILT_IN = f"{__package__.rpartition('.')[0]}.studies"  # by name: the studies stand above the laboratory
+BUILT_IN = f"{__name__.split('.', 1)[0]}.studies"  # by name: the studies stand above the laboratory
 
 NAME = r"[\w-]+"
 LEVEL = r"[\w-]+=[\w.+-]*\w"
@@ -42,7 +42,7 @@ class Cell:
 
     levels: tuple[tuple[str, float | int | str], ...]
 
-    def __getitem__(self, factor: str) -> float | int | str:
+    def __getitem__(self, factor: str) -> Any:
         return dict(self.levels)[factor]
 
     @property
@@ -111,7 +111,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Source:
-    """A study with the file it came from: its question, its text, and what another process loads it by."""
+    """A study with the file it came from: its question, its text, and what another process loads it by.
+
+    >>> from smoothlab.lab import load
+    >>> load("smoothing").question
+    'What does label smoothing do to small networks on real images?'
+    """
 
     study: Study
     reference: str

@@ -250,7 +250,7 @@ def _diagram(series: dict[str, Reliability], title: str) -> Figure:
 
 def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
     """The paper's figure 1, where features were kept and there are three classes."""
-    frames = []
+    frames, names = [], []
     for alpha in evidence.alphas:
         train, validation = (_load(store, alpha, seed, split) for split in ("train", "validation"))
         if train.features is None or train.weight is None or validation.features is None:
@@ -258,7 +258,7 @@ def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section
         if train.logits.shape[1] < 3:
             return ()
         frames.append(PlaneFrame(alpha, _panel(train), _panel(validation)))
-    names = train.meta.get("classes") or [f"class {label}" for label in PLANE_CLASSES]
+        names = train.meta.get("classes") or [f"class {label}" for label in PLANE_CLASSES]
     figure = draw_plane(
         frames[0],
         frames[1:],

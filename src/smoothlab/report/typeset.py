@@ -79,7 +79,7 @@ def probability(p: float | None) -> str:
 
 
 def bound(text: str) -> str:
-    """The text with every "α = 0.1", "p < 0.001", "95 %" and interval held together: a line breaks before or after, not within.
+    """The text with every "α = 0.1", "p < 0.001", "95 %" and interval held together where a line breaks.
 
     >>> bound("n = 10, 95 %") == "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}10, 95\N{NO-BREAK SPACE}%"
     True

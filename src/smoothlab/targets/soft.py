@@ -184,7 +184,7 @@ def soften(
     judge(alpha, convention)
     if np.ndim(alpha):
         _checks.same_length(("the labels", "alpha"), (len(rows), len(np.asarray(alpha))))
-    _go_together(convention, background, padding_index, rows.shape[1])
+    go_together(convention, background, padding_index, rows.shape[1])
     padded = convention is Convention.OTHERS_BUT_PADDING
 
     receives = takes_part.copy()
@@ -200,7 +200,7 @@ def soften(
     return (1 - a) * rows + a * share
 
 
-def _go_together(convention: Convention, background: object, padding_index: int | None, classes: int) -> None:
+def go_together(convention: Convention, background: object, padding_index: int | None, classes: int) -> None:
     if background is not None and convention not in (Convention.UNIFORM, Convention.CLASSYVISION):
         raise ValueError(
             f"`background` goes with convention 'uniform' or 'classyvision', but got {convention.value!r}. "

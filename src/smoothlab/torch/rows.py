@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..targets.conventions import Convention, effective_alpha, known
-from ..targets.soft import _go_together
+from ..targets.soft import go_together
 from . import arguments
 from .kernels.eager import Background, Label, Logits, column, precision
 from .tracing import readable
@@ -50,7 +50,7 @@ def judged(
     logits = input if input.ndim > 1 else input.unsqueeze(0)
     classes = logits.shape[1]
     convention = known(convention, classes)
-    _go_together(convention, background, padding_index, classes)
+    go_together(convention, background, padding_index, classes)
     arguments.judge_alpha(label_smoothing, convention)
     if isinstance(label_smoothing, Tensor):
         arguments.judge_rowwise(label_smoothing, arguments.rows_of(input.shape))

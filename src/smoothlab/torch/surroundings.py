@@ -34,10 +34,8 @@ def undisturbed(device: torch.device, *, threads: int, gradients: bool) -> Itera
     cudnn: Any = torch.backends.cudnn
     benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
     forked = [device] if device.type == "cuda" else []
-    random, mode = (
-        torch.random.fork_rng(devices=forked),
-        torch.enable_grad() if gradients else torch.no_grad(),
-    )
+    random = torch.random.fork_rng(devices=forked)
+    mode = torch.enable_grad() if gradients else torch.no_grad()
     with random, torch.inference_mode(False), mode:
         try:
             torch.set_num_threads(threads)

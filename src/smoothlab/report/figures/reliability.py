@@ -125,6 +125,7 @@ def _accuracy(series: ReliabilitySeries, tone: Tone, *, index: int) -> dict[str,
         "marker": {
             "color": tone.line,
             "size": _sizes(bins),
+            "opacity": 1,  # Plotly lets markers of several sizes shine through
             "symbol": SYMBOLS[index],
             "line": {"color": "var(--card)", "width": 1},
         },

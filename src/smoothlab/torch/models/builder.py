@@ -11,7 +11,7 @@ Builder = Callable[[tuple[int, ...], int], nn.Module]
 def construct(build: Builder, input_shape: tuple[int, ...], classes: int) -> nn.Module:
     """Call a builder and judge what it gives.
 
-    Raises `ValueError` where it fails, and `TypeError` where it gives no `torch.nn.Module` or one with nothing to train.
+    Raises `ValueError` where it fails, and `TypeError` where it gives no model or one with nothing to train.
     """
     try:
         network = build(input_shape, classes)
