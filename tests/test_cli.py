@@ -1,5 +1,7 @@
 """The verbs, as a person meets them: over an invented study that takes no time."""
 
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -114,3 +116,10 @@ def test_a_mistake_gets_a_sentence_and_exit_code_2(smoothlab, words, sentence):
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
     assert "Traceback" not in done.output
+
+
+def test_an_extra_that_is_not_installed_is_named(smoothlab, study_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    done = smoothlab("study", study_file())
+    assert done.exit_code == 2
+    assert "pip install 'smoothlab[study]'" in done.output

@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from .lab import Evidence, Source, Store, Verdict
 
 Item = TypeVar("Item")
+EXTRAS = ("torch", "plotly", "jinja2", "joblib", "filelock", "sklearn")
 
 # Rooms are imported inside the verbs that enter them: `smoothlab --help` must not wait for torch or SciPy.
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """A refused argument, or an extra that is not installed, is a sentence for a person and exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise click.UsageError(
+            f"This needs the package {error.name}. Run: pip install 'smoothlab[study]'"
+        ) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -43,6 +59,7 @@ def main() -> None:
 @click.option("--dry", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--keep", is_flag=True, help="Reuse finished cells although the study file has changed.")
 @click.option("--open", "show_page", is_flag=True, help="Open the report in a browser at the end.")
+@_spoken()
 def study(
     study: str, store: Path | None, workers: int | None, dry: bool, keep: bool, show_page: bool
 ) -> None:
@@ -59,20 +76,19 @@ def study(
     """
     from . import lab
 
-    with _spoken():
-        source = lab.load(study)
+    source = lab.load(study)
     path = store or Path("runs") / source.study.name
     if dry:
         _say_what_would_run(source, path, keep=keep)
         return
-    with _spoken():
-        into = lab.Store.create(path, source)
-        _train(source, into, workers=workers, keep=keep)
+    into = lab.Store.create(path, source)
+    _train(source, into, workers=workers, keep=keep)
     _judge(into, show_page=show_page, page=path / "report.html")
 
 
 @main.command(short_help="Print the verdicts of a run store.")
 @click.argument("store", type=click.Path(path_type=Path))
+@_spoken()
 def show(store: Path) -> None:
     """Print the measures and the verdicts of a run store.
 
@@ -81,9 +97,8 @@ def show(store: Path) -> None:
     from . import lab
     from .report.terminal import print_study
 
-    with _spoken():
-        opened = lab.Store.open(store)
-        evidence, verdicts = _evidence(opened)
+    opened = lab.Store.open(store)
+    evidence, verdicts = _evidence(opened)
     print_study(opened, evidence, verdicts)
 
 
@@ -93,6 +108,7 @@ def show(store: Path) -> None:
     "--output", "-o", type=click.Path(path_type=Path), help="The file.  [default: STORE/report.html]"
 )
 @click.option("--open", "show_page", is_flag=True, help="Open it in a browser.")
+@_spoken()
 def report(store: Path, output: Path | None, show_page: bool) -> None:
     """Write the HTML report of a run store, one file that needs no network.
 
@@ -100,8 +116,7 @@ def report(store: Path, output: Path | None, show_page: bool) -> None:
     """
     from . import lab
 
-    with _spoken():
-        opened = lab.Store.open(store)
+    opened = lab.Store.open(store)
     _write_page(opened, output or store / "report.html", *_evidence(opened), show_page=show_page)
 
 
@@ -125,8 +140,7 @@ def _train(source: "Source", store: "Store", *, workers: int | None, keep: bool)
 def _judge(store: "Store", *, show_page: bool, page: Path) -> None:
     from .report.terminal import print_study
 
-    with _spoken():
-        evidence, verdicts = _evidence(store)
+    evidence, verdicts = _evidence(store)
     print_study(store, evidence, verdicts)
     _write_page(store, page, evidence, verdicts, show_page=show_page)
 
@@ -159,8 +173,7 @@ def _say_what_would_run(source: "Source", path: Path, *, keep: bool) -> None:
 
     cells = source.study.cells()
     if (path / "study.json").exists():
-        with _spoken():
-            cells = missing(source, lab.Store.open(path), keep=keep)
+        cells = missing(source, lab.Store.open(path), keep=keep)
     total = len(source.study.cells())
     click.echo(f"{source.question}\nStudy file  {source.path}\nStore       {path}")
     for factor, levels in source.study.factors.items():
@@ -181,12 +194,3 @@ def _progress(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]
 def _cores() -> int:
     """The cores that this process may use, which on a shared machine are fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _spoken() -> Iterator[None]:
-    """A refused argument is a sentence for a person, without a traceback, and exit code 2."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise click.UsageError(str(error)) from None

@@ -50,7 +50,7 @@ def test_the_headline_follows_the_evidence(changed, headline):
 
 def test_the_card_names_the_alpha_that_validation_data_chose():
     chosen = card(evidence(validation_ece=(0.09, 0.05, 0.02)))
-    assert "alpha = 0.1, which has the least ECE on validation data" in chosen.sentences[-1]
+    assert "α = 0.1, which has the least ECE on validation data" in chosen.sentences[-1]
 
 
 def test_every_number_of_the_card_has_an_interval_and_n():
@@ -80,7 +80,7 @@ def test_a_page_of_a_store_has_every_part(study_file, tmp_path):
         "What was claimed, and what came of it",
         "Does confidence mean what it says?",
         "What does smoothing do to the representation?",
-        "What changes along alpha?",
+        "What changes along α?",
         "The numbers",
     ]
     assert dict(page.facts)["Study file, SHA-256"] == source.fingerprint

@@ -11,7 +11,7 @@ import numpy as np
 from ..lab import Evidence, Store, Verdict, compare, paper
 from ..lab.claims import SIGNIFICANCE
 from ..lab.evidence import MEASURES
-from ..measures.calibration import Reliability, reliability
+from ..measures.calibration import reliability
 from ..measures.estimate import Estimate, mean_estimate
 from ..measures.plane import template_plane
 from ..predictions import Predictions
@@ -24,6 +24,7 @@ from .figures import (
     PlanePanel,
     Reference,
     ReliabilitySeries,
+    Tone,
     draw_curves,
     draw_plane,
     draw_reliability,
@@ -66,7 +67,7 @@ def study_page(store: Store, evidence: Evidence, verdicts: tuple[Verdict, ...]) 
     return Page(
         title=manifest["question"].rstrip(),
         lead=f"Study {manifest['name']}: {there} of {asked} runs, {len(evidence.seeds)} paired seeds, "
-        f"alpha in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}.",
+        f"α in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}.",
         card=card(evidence),
         sections=tuple(sections),
         facts=_facts(store, evidence),
@@ -94,7 +95,7 @@ def card(evidence: Evidence) -> Card:
         f"Temperature scaling alone takes the hard model to an ECE of {_with_interval(scaled)}. {alone}",
         f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: {_signed(likelihood)} nats.",
         *_geometry(evidence, alpha),
-        f"Smoothed means alpha = {alpha:g}, which has the least ECE on validation data; changes are paired over seeds, "
+        f"Smoothed means α = {alpha:g}, which has the least ECE on validation data; changes are paired over seeds, "
         f"with 95 % intervals, n = {accuracy.n}.",
     )
     numbers = (
@@ -217,14 +218,9 @@ def _load(store: Store, alpha: float, seed: int, split: str) -> Predictions:
 
 def _reliability_section(store: Store, evidence: Evidence, seed: int) -> Section:
     alpha = evidence.best("validation_ece")
-    raw, scaled = {}, {}
-    for level in (0.0, alpha):
-        test = _load(store, level, seed, "test")
-        validation = _load(store, level, seed, "validation")
-        temperature = Temperature().fit(validation.logits, validation.labels)
-        raw[level] = reliability(test.logits, test.labels)
-        scaled[level] = reliability(temperature.transform(test.logits), test.labels)
-    smoothed = f"smoothed, α = {alpha:g}"
+    hard, hard_scaled = _before_and_after(store, 0.0, seed, name="hard", tone=Tone.HARD)
+    name = f"smoothed, α = {alpha:g}"
+    smoothed, smoothed_scaled = _before_and_after(store, alpha, seed, name=name, tone=Tone.SMOOTHED)
     return Section(
         "Does confidence mean what it says?",
         (
@@ -232,20 +228,23 @@ def _reliability_section(store: Store, evidence: Evidence, seed: int) -> Section
             f"it a perfectly calibrated model would stray by chance. Test data, seed {seed}.",
         ),
         (
-            _diagram({"hard": raw[0.0], smoothed: raw[alpha]}, "Hard labels against smoothed ones"),
-            _diagram(
-                {"hard, before": raw[0.0], "hard, after": scaled[0.0]}, "Hard labels and one temperature"
-            ),
-            _diagram(
-                {f"{smoothed}, before": raw[alpha], f"{smoothed}, after": scaled[alpha]},
-                "Smoothed labels and one temperature",
-            ),
+            draw_reliability([hard, smoothed], title="Hard labels against smoothed ones"),
+            draw_reliability([hard, hard_scaled], title="Hard labels, and one temperature"),
+            draw_reliability([smoothed, smoothed_scaled], title="Smoothed labels, and one temperature"),
         ),
     )
 
 
-def _diagram(series: dict[str, Reliability], title: str) -> Figure:
-    return draw_reliability([ReliabilitySeries(name, bins) for name, bins in series.items()], title=title)
+def _before_and_after(
+    store: Store, alpha: float, seed: int, *, name: str, tone: Tone
+) -> tuple[ReliabilitySeries, ReliabilitySeries]:
+    """One run's reliability on test data, and the same after the temperature that validation data fits."""
+    test, validation = (_load(store, alpha, seed, split) for split in ("test", "validation"))
+    scaled = Temperature().fit(validation.logits, validation.labels).transform(test.logits)
+    return (
+        ReliabilitySeries(name, reliability(test.logits, test.labels), tone),
+        ReliabilitySeries(f"{name}, after", reliability(scaled, test.labels), Tone.SCALED),
+    )
 
 
 def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
@@ -271,7 +270,7 @@ def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section
             "What does smoothing do to the representation?",
             (
                 "Each point is an example, seen in the plane through the templates of three classes, as in the "
-                f"paper's figure 1. Move the slider to change alpha. Seed {seed}, up to {PLANE_EXAMPLES} examples "
+                f"paper's figure 1. Move the slider to change α. Seed {seed}, up to {PLANE_EXAMPLES} examples "
                 "a class.",
             ),
             (figure,),
@@ -298,7 +297,7 @@ def _curves_section(evidence: Evidence) -> Section:
         each for each in MEASURES if each.name in TITLES and np.isfinite(evidence.values[each.name]).any()
     ]
     return Section(
-        "What changes along alpha?",
+        "What changes along α?",
         (
             "Lines are means over paired seeds and bands their 95 % intervals; the dots are the runs. The line is "
             "straight between the alphas that were run: there it guides the eye and claims nothing.",

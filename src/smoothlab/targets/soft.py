@@ -201,6 +201,7 @@ def soften(
 
 
 def go_together(convention: Convention, background: object, padding_index: int | None, classes: int) -> None:
+    """A background and a padding index fit the convention that they are given with."""
     if background is not None and convention not in (Convention.UNIFORM, Convention.CLASSYVISION):
         raise ValueError(
             f"`background` goes with convention 'uniform' or 'classyvision', but got {convention.value!r}. "

@@ -18,7 +18,7 @@ from .convolutional import judge_image
 def resnet(input_shape: tuple[int, ...], classes: int, *, depth: int = 56, width: int = 16) -> nn.Sequential:
     """A residual network of `depth` layers, whose first stage has `width` channels.
 
-    Convolutions start from He et al. 2015, eq. 10 (normal, fan out), arXiv:1502.01852. Raises `ValueError` for a depth
+    Convolutions start from He et al. 2015, sec. 2.2 (backward case), arXiv:1502.01852. Raises `ValueError` for a depth
     that is not 6 n + 2, a width or a number of classes below 1, and an input that is no image.
 
     >>> from smoothlab.torch.models import resnet

@@ -42,9 +42,10 @@ class Standardise(nn.Module):
         centre = mean.reshape(-1, *(1,) * (inputs.ndim - 2))
         squares = sum(((inputs[rows] - centre) ** 2).sum(others) for rows in blocks(len(inputs), rows=1024))
         deviation = np.sqrt(squares / (inputs.size // inputs.shape[1]))
-        deviation[deviation <= np.finfo(np.float32).eps * np.abs(mean)] = (
-            unit  # rounding alone varies that much
-        )
+        rounding = np.finfo(np.float32).eps * np.abs(
+            mean
+        )  # what varies no more than this is noise, not signal
+        deviation[deviation <= rounding] = unit
         return cls(torch.tensor(mean / unit, dtype=dtype), torch.tensor(deviation / unit, dtype=dtype))
 
     @property
