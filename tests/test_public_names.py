@@ -1,8 +1,10 @@
 """What a user finds: few names, each documented with an example, and an import that drags nothing along."""
 
 import ast
+import doctest
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -43,20 +45,30 @@ def test_every_name_that_a_face_hands_on_exists_and_is_sorted(face):
     assert all(hasattr(import_module(face), name) for name in names)
 
 
-def public(face: str) -> list[object]:
-    things = (getattr(import_module(face), name) for name in import_module(face).__all__)
-    return [thing for thing in things if inspect.isfunction(thing) or inspect.isclass(thing)]
-
-
 def has_example(thing: object) -> bool:
     """In its own docstring, or for a class in a method's."""
     texts = [thing, *(vars(thing).values() if inspect.isclass(thing) else ())]
     return any(">>>" in (getattr(text, "__doc__", None) or "") for text in texts)
 
 
+def examples(face: str) -> str:
+    """Every line of every example in the files behind a face."""
+    package = import_module(face)
+    names = [face, *(found.name for found in pkgutil.walk_packages(package.__path__, f"{face}."))]
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    tests = [test for name in names for test in finder.find(import_module(name))]
+    return "\n".join(f"{example.source}{example.want}" for test in tests for example in test.examples)
+
+
 @pytest.mark.parametrize("face", FACES)
-def test_every_public_name_has_an_example_that_the_doctests_run(face):
-    assert [thing.__qualname__ for thing in public(face) if not has_example(thing)] == []
+def test_every_public_name_is_explained_and_shown_in_an_example_that_the_doctests_run(face):
+    package, shown = import_module(face), examples(face)
+    for name in package.__all__:
+        thing = getattr(package, name)
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            assert thing.__doc__, name
+            shown_here = has_example(thing) or re.search(rf"\b{name}\b", shown)
+            assert shown_here, f"{face}.{name} stands in no example"
 
 
 def test_no_init_file_does_anything_but_hand_names_on():

@@ -349,54 +349,6 @@ def test_a_diverged_run_is_an_arithmetic_error_that_travels_between_processes():
     assert isinstance(again, FloatingPointError)
 
 
-# Nothing global is left behind
-
-
-def settings():
-    return (
-        torch.get_num_threads(),
-        torch.is_grad_enabled(),
-        torch.is_inference_mode_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.backends.cudnn.deterministic,
-        torch.get_rng_state().tolist(),
-    )
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_torch_is_left_as_it_was_even_by_a_run_that_fails(fails):
-    kept = torch.get_num_threads()
-    inside = []
-
-    def loss(logits, labels):
-        inside.append(torch.get_num_threads())
-        return cross_entropy(logits, labels) * (math.nan if fails else 1)
-
-    try:
-        torch.set_num_threads(2)
-        torch.backends.cudnn.benchmark = True
-        torch.manual_seed(11)
-        before = settings()
-        if fails:
-            with pytest.raises(Diverged):
-                fitted(loss=loss)
-        else:
-            fitted(loss=loss)
-        assert settings() == before
-        assert set(inside) == {1}
-    finally:
-        torch.set_num_threads(kept)
-        torch.backends.cudnn.benchmark = False
-
-
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_training_works_inside_of_a_block_without_gradients(mode):
-    with mode():
-        trained = fitted()
-    assert content(trained.model) == content(fitted().model)
-    assert not any(weights.is_inference() for weights in trained.model.parameters())
-
-
 # What does not fit is refused in one sentence
 
 
@@ -440,10 +392,8 @@ def test_training_works_inside_of_a_block_without_gradients(mode):
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(changes, sentence):
-    before = settings()
     with pytest.raises((TypeError, ValueError), match=re.escape(sentence)):
         fitted(**changes)
-    assert settings() == before
 
 
 def test_a_report_is_plain_data():

@@ -27,9 +27,11 @@ Executor = Callable[[Callable[[Cell], Record], Sequence[Cell]], Iterable[Record]
 def in_processes(workers: int) -> Executor:
     """Joblib's worker processes on this machine, each with its share of the cores.
 
-    >>> from smoothlab.lab import in_processes
-    >>> sorted(in_processes(2)(abs, [-1, 2, -3]))
-    [1, 2, 3]
+    >>> from operator import attrgetter
+    >>> from smoothlab.lab import Cell, in_processes
+    >>> cells = [Cell((("alpha", alpha),)) for alpha in (0.0, 0.1)]
+    >>> sorted(in_processes(2)(attrgetter("key"), cells))
+    ['alpha=0.0', 'alpha=0.1']
     """
 
     def execute(task: Callable[[Cell], Record], cells: Sequence[Cell]) -> Iterable[Record]:

@@ -37,6 +37,12 @@ class Reliability:
     `null_high` bound the accuracy of each bin, taken alone, for a calibrated model with these confidences: at
     most 2.5 % lie below and at most 2.5 % above. `null_ece` bounds its ECE in the same way, and `p_value` is its
     chance of an ECE at least as large as this one.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import Reliability, reliability
+    >>> diagram: Reliability = reliability(np.tile([2.0, 0.0], (50, 1)), (np.arange(50) % 8 == 0).astype(int), bins=5)
+    >>> diagram.count.tolist(), diagram.n
+    ([0, 0, 0, 0, 50], 50)
     """
 
     edges: Float[np.ndarray, " edges"]

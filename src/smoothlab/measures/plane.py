@@ -45,6 +45,12 @@ class Plane:
 
         Any points of the feature space may be given, templates too where there is no bias. Raises `ValueError`
         where the width is not that of the templates.
+
+        >>> import numpy as np
+        >>> from smoothlab.measures import Plane
+        >>> floor = Plane(np.zeros(3), np.eye(2, 3), np.zeros((3, 2)), bias=False)
+        >>> floor.project(np.array([[2.0, 1.0, 7.0]])).tolist()
+        [[2.0, 1.0]]
         """
         _checks.array("features", features, axes=2)
         width = len(self.origin) - self.bias

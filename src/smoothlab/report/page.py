@@ -87,6 +87,12 @@ class Page:
     >>> html = render(Page("A report", "On invented data.", Card("Nothing <b>happened</b>.")))
     >>> "Nothing &lt;b&gt;happened&lt;/b&gt;." in html
     True
+    >>> from smoothlab.report import Claims, Number, Section, Table
+    >>> card = Card("It fell.", ("By a third.",), (Number("ECE", "0.02", "[0.01, 0.03], n = 10"),))
+    >>> table = Table(("alpha", "ECE"), (("0.1", "0.02"),), "Means of 10 seeds.", numeric=(1,))
+    >>> page = Page("A report", "", card, (Section("Numbers", contents=(table, Claims(()))),))
+    >>> "Means of 10 seeds." in render(page)
+    True
     """
 
     title: str

@@ -5,7 +5,7 @@ whatever its caller had set, and must leave no trace of that behind.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -31,20 +31,27 @@ def undisturbed(device: torch.device, *, threads: int, gradients: bool) -> Itera
     """A block with these settings and random numbers of its own, after which torch is as it was before."""
     _checks.at_least("threads", threads, 1)
     before = torch.get_num_threads()
-    cudnn: Any = torch.backends.cudnn
-    benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
-    forked = [device] if device.type == "cuda" else []
-    random = torch.random.fork_rng(devices=forked)
+    on_cuda = device.type == "cuda"
+    random = torch.random.fork_rng(devices=[device] if on_cuda else [])
     mode = torch.enable_grad() if gradients else torch.no_grad()
-    with random, torch.inference_mode(False), mode:
+    with random, torch.inference_mode(False), mode, _repeatable() if on_cuda else nullcontext():
         try:
             torch.set_num_threads(threads)
-            # no kernel chosen by its time, none that adds in an order of its own
-            cudnn.benchmark, cudnn.deterministic = False, True
             yield
         finally:
             torch.set_num_threads(before)
-            cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """No kernel of a GPU is chosen by its time, and none adds in an order of its own."""
+    cudnn: Any = torch.backends.cudnn
+    benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
+    cudnn.benchmark, cudnn.deterministic = False, True
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
 
 
 def reseed(device: torch.device, number: int) -> None:

@@ -57,12 +57,14 @@ def draw_curves(
     Raises `ValueError` for no curve or more than four.
 
     >>> from smoothlab.measures.estimate import Estimate
-    >>> from smoothlab.report.figures import Curve, draw_curves
+    >>> from smoothlab.report.figures import Curve, Reference, draw_curves
     >>> hard, smooth = Estimate(1.9, 1.8, 2.0, 2), Estimate(1.0, 0.9, 1.1, 2)
     >>> curve = Curve("test", (0.0, 0.1), (hard, smooth), ((1.88, 1.92), (0.98, 1.02)))
-    >>> figure = draw_curves([curve], title="T falls.", measure="temperature", definition="Fitted on validation.")
-    >>> [trace["y"] for trace in figure.traces][2]
-    [1.9, 1.0]
+    >>> one = Reference("no change", 1.0)
+    >>> words = {"title": "T falls.", "measure": "temperature", "definition": "Fitted on validation data."}
+    >>> figure = draw_curves([curve], **words, references=[one])
+    >>> [1.9, 1.0] in [trace["y"] for trace in figure.traces]
+    True
     """
     _checks.within("len(curves)", len(curves), 1, len(TONES))
     alphas = sorted({alpha for curve in curves for alpha in curve.alphas})

@@ -35,10 +35,10 @@ def draw_reliability(series: Sequence[ReliabilitySeries], *, title: str, definit
 
     >>> import numpy as np
     >>> from smoothlab.measures import reliability
-    >>> from smoothlab.report import ReliabilitySeries, draw_reliability
+    >>> from smoothlab.report import ReliabilitySeries, Tone, draw_reliability
     >>> sure = np.tile([4.0, 0.0], (100, 1))  # confidence 0.98, and every second answer is right
     >>> bins = reliability(sure, np.arange(100) % 2)
-    >>> draw_reliability([ReliabilitySeries("invented", bins)], title="Overconfident.").traces[2]["name"]
+    >>> draw_reliability([ReliabilitySeries("invented", bins, Tone.HARD)], title="Sure.").traces[2]["name"]
     'invented, ECE 0.482'
     """
     _checks.within("len(series)", len(series), 1, len(TONES))
