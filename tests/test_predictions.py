@@ -97,9 +97,15 @@ def test_a_mapped_file_may_be_replaced_while_it_is_read(tmp_path):
 def test_the_file_is_plain_safetensors_of_format_1(tmp_path):
     complete().save(tmp_path / "p.safetensors")
     with safe_open(tmp_path / "p.safetensors", framework="numpy") as file:
-        assert file.metadata()["format"] == "1"
-        assert json.loads(file.metadata()["meta"])["seed"] == 3
+        own = json.loads(file.metadata()["smoothlab"])
+        assert (own["format"], own["meta"]["seed"]) == (1, 3)
         assert np.array_equal(file.get_tensor("labels"), LABELS)
+
+
+def test_equal_predictions_are_equal_files(tmp_path):
+    for name in ("one", "other"):
+        complete().save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
 def test_predictions_are_frozen_and_meta_is_a_copy():
@@ -217,10 +223,8 @@ def test_a_missing_file_or_folder_is_named(tmp_path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"is of format 2, but this version of smoothlab reads up to 1. Upgrade"
-    ):
-        Predictions.load(rewritten(tmp_path / "p.safetensors", format="2"))
+    with pytest.raises(ValueError, match=r"is of format 2, but this version of smoothlab reads 1. Upgrade"):
+        Predictions.load(rewritten(tmp_path / "p.safetensors", smoothlab='{"format": 2, "meta": {}}'))
 
 
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}])
@@ -233,11 +237,17 @@ def test_a_file_of_another_tool_is_read_if_it_has_logits_and_labels(tmp_path, me
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("meta", "sentence"),
-    [("{seed:", "that is no JSON"), ("[1]", "a mapping, but got list"), ('{"a": NaN}', "its 'a'")],
+    [
+        ("{seed:", "did not write"),
+        ("[1]", "did not write"),
+        ("{}", "did not write"),
+        ('{"format": 1, "meta": [1]}', "a mapping, but got list"),
+        ('{"format": 1, "meta": {"a": NaN}}', "its 'a'"),
+    ],
 )
 def test_a_broken_meta_is_refused_by_name(tmp_path, meta, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
-        Predictions.load(rewritten(tmp_path / "p.safetensors", format="1", meta=meta))
+        Predictions.load(rewritten(tmp_path / "p.safetensors", smoothlab=meta))
     assert "p.safetensors" in str(caught.value)
 
 

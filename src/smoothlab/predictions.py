@@ -27,6 +27,8 @@ from . import _checks
 from ._files import replacing
 
 FORMAT = 1
+OWN = "smoothlab"
+"""The entry of the file's metadata that is ours; files of other tools have none."""
 AXES = {
     "logits": ("examples", "classes"),
     "labels": ("examples",),
@@ -104,7 +106,8 @@ class Predictions:
         arrays = {
             name: np.ascontiguousarray(array) for name, array in arrays.items()
         }  # others are saved scrambled
-        metadata = {"format": str(FORMAT), "meta": json.dumps(self.meta)}
+        # one entry, because the library writes several in any order: equal predictions are equal files
+        metadata = {OWN: json.dumps({"format": FORMAT, "meta": self.meta})}
         with replacing(path) as unfinished:
             save_file(arrays, unfinished, metadata)
 
@@ -118,8 +121,7 @@ class Predictions:
         """
         path = Path(path)
         header, start = _header(path)
-        metadata = header.pop("__metadata__", {})
-        _judge_format(path, metadata)
+        meta = _meta(path, header.pop("__metadata__", {}))
         missing = [f"`{name}`" for name in ("logits", "labels") if name not in header]
         if missing:
             found = ", ".join(sorted(header)) or "nothing"
@@ -130,11 +132,7 @@ class Predictions:
         content = np.memmap(path, np.uint8, "r")
         arrays = {name: _mapped(path, content, start, name, header[name]) for name in AXES if name in header}
         try:
-            return cls(**arrays, meta=json.loads(metadata.get("meta", "{}")))
-        except json.JSONDecodeError:
-            raise ValueError(
-                f"{str(path)!r} carries a `meta` that is no JSON. Write it again with `Predictions.save`."
-            ) from None
+            return cls(**arrays, meta=meta)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
 
@@ -155,14 +153,20 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         return json.loads(file.read(length)), 8 + length
 
 
-def _judge_format(path: Path, metadata: Mapping[str, str]) -> None:
-    """A number is ours and must be known; other tools write a framework's name there, or nothing."""
-    version = metadata.get("format", "")
-    if version.isdecimal() and int(version) > FORMAT:
+def _meta(path: Path, metadata: Mapping[str, str]) -> Any:
+    """Our entry of the metadata, if its format is known; a file of another tool has no entry, and so no `meta`."""
+    try:
+        own = json.loads(metadata.get(OWN, json.dumps({"format": FORMAT, "meta": {}})))
+        version, meta = own["format"], own["meta"]
+    except (ValueError, KeyError, TypeError):
         raise ValueError(
-            f"{str(path)!r} is of format {version}, but this version of smoothlab reads up to {FORMAT}. "
-            "Upgrade smoothlab."
+            f"{str(path)!r} carries a `meta` that smoothlab did not write. Write it again with `Predictions.save`."
+        ) from None
+    if version != FORMAT:
+        raise ValueError(
+            f"{str(path)!r} is of format {version}, but this version of smoothlab reads {FORMAT}. Upgrade smoothlab."
         )
+    return meta
 
 
 def _mapped(path: Path, content: np.memmap, start: int, name: str, entry: Mapping[str, Any]) -> np.ndarray:
