@@ -20,6 +20,23 @@ def test_the_second_block_is_the_command_that_ci_runs():
     assert [line for line in lines if line and not line.startswith(("#", "set ", "cd "))] == ["scripts/check"]
 
 
+def test_the_numbers_of_the_readme_are_those_that_the_command_printed():
+    printed = (ROOT / "results" / "smoothing.txt").read_text(encoding="utf-8").splitlines()
+    finds = README.split("## What the first command finds")[1].split("\n## ")[0]
+    table = [line.strip() for line in finds.splitlines() if line.startswith("    ")]
+    assert table[0].startswith("alpha")
+    assert table[-1].startswith("n ")
+    assert set(table) <= set(printed)
+    outcomes = [
+        found[1]
+        for line in printed
+        if (found := re.match(r"S\d+ +(PASS|FAIL|UNDECIDED|OUT OF REGIME)", line))
+    ]
+    assert (len(outcomes), outcomes.count("PASS"), outcomes.count("FAIL")) == (9, 7, 1)
+    assert "Of nine statements of the paper and its critics, seven pass" in finds
+    assert "One fails" in finds
+
+
 def test_every_block_is_of_a_kind_that_is_run_here():
     assert {language for language, _ in BLOCKS} == {"bash", "python"}
 

@@ -101,3 +101,27 @@ def logits_and_labels(logits: np.ndarray, labels: np.ndarray) -> None:
     readable_logits(logits)
     whole_labels(labels, logits.shape[1])
     same_length(["logits", "labels"], [len(logits), len(labels)])
+
+
+def answers(name: str, values: np.ndarray, correct: np.ndarray) -> None:
+    """One number for each example, under this name, and beside it a boolean: was it right?"""
+    array(name, values, axes=1)
+    array("correct", correct, axes=1)
+    same_length([name, "correct"], [len(values), len(correct)])
+    if correct.dtype != np.bool_:
+        raise TypeError(
+            f"`correct` must be boolean, one answer to 'was it right' for each example, but got {correct.dtype}. "
+            "Compare predictions with labels first."
+        )
+
+
+def confidences_and_correct(confidences: np.ndarray, correct: np.ndarray) -> None:
+    """Probabilities, and for each a boolean: was it right?"""
+    answers("confidences", confidences, correct)
+    outside = ~((confidences >= 0) & (confidences <= 1))
+    if outside.any():
+        row = int(outside.argmax())
+        raise ValueError(
+            f"`confidences` must lie in [0, 1], but row {row} has {confidences[row]}. "
+            "For logits, use `reliability` or `confidences`."
+        )

@@ -79,7 +79,7 @@ def _s5(evidence: Evidence) -> Finding:
     better = compare.above(smoothed, hard)
     verb = "higher" if better.claimed else "lower"
     return Finding(
-        _effect("accuracy", ALPHA, "test"),
+        _effect("Accuracy", ALPHA, "test"),
         compare.above(smoothed, hard, threshold=-ACCURACY_MARGIN),
         note=f"Superiority apart: accuracy is {verb} with p = {better.p:.2g}.",
     )
@@ -108,7 +108,7 @@ def _s8(evidence: Evidence) -> Finding:
 
 def _s9(evidence: Evidence) -> Finding:
     side = compare.below(evidence.at("temperature", ALPHA), evidence.at("temperature", 0.0))
-    return Finding(_effect("temperature", ALPHA, "fitted on validation data"), side)
+    return Finding(_effect("Temperature", ALPHA, "fitted on validation data"), side)
 
 
 def _s10(evidence: Evidence) -> Finding:
@@ -120,22 +120,23 @@ CLUSTERS_TIGHTEN = Claim(
     "S1",
     "Smoothing tightens the clusters of the penultimate layer.",
     "figure 1",
-    "NC1 on training data falls, and falls along alpha (Page's test); guard: the hard model fits its training set",
+    "NC1 (Papyan et al.) on training data falls, and falls along alpha (Page's test); guard: the hard model fits "
+    "its training set",
     _s1,
 )
 EQUIDISTANCE = Claim(
     "S2",
-    "Smoothing makes an example equally distant from all wrong classes.",
+    "Smoothing makes an example more equally distant from all wrong classes.",
     "section 2",
     "the spread of the logit gaps over wrong classes falls; guard as S1",
-    _falls("gap_spread", "spread of logit gaps"),
+    _falls("gap_spread", "Spread of logit gaps"),
 )
 SCALE_SHRINKS = Claim(
     "S3",
     "Smoothing shrinks the scale of the logits.",
     "figure 1",
     "the largest logit less the mean of the others falls; guard as S1",
-    _falls("gap_scale", "logit scale"),
+    _falls("gap_scale", "Logit scale"),
 )
 ACCURACY_NOT_HURT = Claim(
     "S5",

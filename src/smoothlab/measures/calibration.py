@@ -125,22 +125,8 @@ def expected_calibration_error(
     >>> expected_calibration_error(np.array([1.0, 1.0]), np.array([True, False]))
     0.5
     """
-    _checks.array("confidences", confidences, axes=1)
-    _checks.array("correct", correct, axes=1)
-    _checks.same_length(["confidences", "correct"], [len(confidences), len(correct)])
+    _checks.confidences_and_correct(confidences, correct)
     _checks.at_least("bins", bins, 1)
-    if correct.dtype != np.bool_:
-        raise TypeError(
-            f"`correct` must be boolean, one answer to 'was it right' for each example, but got {correct.dtype}. "
-            "Compare predictions with labels first."
-        )
-    outside = ~((confidences >= 0) & (confidences <= 1))
-    if outside.any():
-        row = int(outside.argmax())
-        raise ValueError(
-            f"`confidences` must lie in [0, 1], but row {row} has {confidences[row]}. "
-            "For logits, use `reliability` or `confidences`."
-        )
     exact = confidences.astype(np.float64, copy=False)
     _, sums, hits = _totals(_bins_of(exact, bins), exact, correct, bins)
     return float(_error(hits, sums, len(exact)))
