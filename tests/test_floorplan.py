@@ -24,11 +24,13 @@ MAY_IMPORT = {
     "torch": FOUNDATION | {"targets", "data", "predictions"},
     "scaling": FOUNDATION | {"predictions"},
     "measures": FOUNDATION | {"predictions", "scaling"},
+    "saved": FOUNDATION | {"predictions", "torch"},  # torch for its own files, and entered for them alone
+    "audit": FOUNDATION | {"predictions", "scaling", "measures"},
     "lab": FOUNDATION | {"predictions", "scaling", "measures"},
     "studies": FOUNDATION | {"targets", "data", "torch", "predictions", "lab"},
-    "report": FOUNDATION | {"predictions", "scaling", "measures", "lab"},
+    "report": FOUNDATION | {"predictions", "scaling", "measures", "audit", "lab"},
     "__main__": {"cli"},
-    "cli": FOUNDATION | {"lab", "report", ""},
+    "cli": FOUNDATION | {"predictions", "saved", "audit", "lab", "report", ""},
     "__init__": FOUNDATION | {"targets", "predictions", "scaling", "measures"},
 }
 FRAMEWORKS = {"torch": {"torch"}, "keras": {"keras"}, "jax": {"jax"}}

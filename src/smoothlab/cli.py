@@ -1,17 +1,20 @@
 """The command line: verbs over files. What a verb does, a Python function of the same room does too."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from . import __version__
+from ._files import write_text
 
 if TYPE_CHECKING:
     from .lab import Evidence, Source, Store, Verdict
+    from .predictions import Predictions
 
 Item = TypeVar("Item")
 EXTRAS = ("torch", "plotly", "jinja2", "joblib", "filelock", "sklearn")
@@ -44,6 +47,7 @@ def main() -> None:
     smoothlab study --dry             say what that would run, and run nothing
     smoothlab show runs/smoothing     print the verdicts of a store again
     smoothlab report runs/smoothing   write its HTML page again
+    smoothlab audit test.npz          judge saved logits from any framework
 
     Results live in a run store, a folder. A study that was stopped, or killed,
     goes on where it was when the same command is given again.
@@ -118,6 +122,116 @@ def report(store: Path, output: Path | None, show_page: bool) -> None:
 
     opened = lab.Store.open(store)
     _write_page(opened, output or store / "report.html", *_evidence(opened), show_page=show_page)
+
+
+@main.command(short_help="Audit saved logits.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--fit",
+    "held_out",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Held-out file for the temperature; one, or one a FILE.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["logits", "probabilities"]),
+    default="logits",
+    show_default=True,
+    help="What the numbers are; never guessed.",
+)
+@click.option("--logits", help="Name of the array, column or column prefix.  [default: logits]")
+@click.option("--labels", help="Name of the array or column, or a file.  [default: labels]")
+@click.option(
+    "--task",
+    type=click.Choice(["multiclass", "binary", "multilabel"]),
+    default="multiclass",
+    show_default=True,
+    help="What a row answers.",
+)
+@click.option("--ignore-index", type=int, help="Rows with this label are left out.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the table as JSON.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path), help="Write a page that needs no network."
+)
+@click.option(
+    "--fail-above",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Exit with 1 if a measure is above, such as ece=0.05.",
+)
+@_spoken()
+def audit(
+    files: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    json_file: Path | None,
+    html_file: Path | None,
+    fail_above: tuple[str, ...],
+    **reading: Any,
+) -> None:
+    """Audit saved predictions: are they calibrated, would one temperature do,
+    and can their confidence decide when to abstain?
+
+    \b
+    FILE    .safetensors .npz .npy .pt .parquet .arrow .csv .jsonl, told by
+            its ending; holds logits and labels, never a pickle that runs
+
+    Give two files of the same examples, say of a hard and a smoothed model,
+    and they are compared in pairs, the first as the baseline.
+    """
+    from .audit import audit as audited
+    from .audit import compare
+    from .report.audit import as_json, audit_page
+    from .report.terminal import print_audits
+
+    limits = [_limit(text) for text in fail_above]
+    if len(held_out) not in (0, 1, len(files)):
+        raise ValueError(
+            f"`--fit` must be given once, or once a FILE, but got {len(held_out)} for {len(files)}."
+        )
+    said = [_saved(path, reading) for path in files]
+    fits = [_saved(path, reading) for path in held_out] or [None]
+    fits = fits * len(files) if len(fits) == 1 else fits
+    names = [path.name for path in files]
+    if len(set(names)) < len(names):  # such as hard/test.npz and smoothed/test.npz
+        names = [str(path) for path in files]
+    jobs = _progress(zip(names, said, fits, strict=True), total=len(files), what="Measuring")
+    audits = [audited(one, fit=fit, name=name) for name, one, fit in jobs]
+    differences = [
+        (f"{name} against {names[0]}", compare(said[0], other, fit=fits[0]))
+        for name, other in zip(names[1:], said[1:], strict=True)
+    ]
+    print_audits(audits, differences)
+    if json_file:
+        write_text(json_file, json.dumps(as_json(audits, differences), indent=1) + "\n")
+    if html_file:
+        from .report.page import write
+
+        write(audit_page(audits, differences), html_file)
+    above = [
+        f"{found.name}: {name} is {found[name].value:.4g}, above {limit:g}"
+        for found in audits
+        for name, limit in limits
+        if not found[name].value <= limit  # nan is above everything
+    ]
+    if above:
+        click.echo("\n".join(above), err=True)
+        raise SystemExit(1)
+
+
+def _saved(path: Path, reading: dict[str, Any]) -> "Predictions":
+    """A file in any format, its name in every refusal."""
+    from .saved import open_saved
+
+    return open_saved(path, **reading).predictions()
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise ValueError(f"`--fail-above` must be NAME=NUMBER, such as ece=0.05, but got {text!r}.") from None
 
 
 def _train(source: "Source", store: "Store", *, workers: int | None, keep: bool) -> None:

@@ -9,8 +9,8 @@ equal as the ties allow, and some bins may be empty; a bin without examples is n
 Sources: Guo et al. 2017, eq. 3, arXiv:1706.04599 (width); Nixon et al. 2019, sec. 4, arXiv:1904.01685 (mass).
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,7 +37,8 @@ class Binning(StrEnum):
         _checks.one_of("binning", str(value), [member.value for member in cls])
 
 
-class Totals(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Totals:
     """Per bin: the number of examples, the sum of their confidences, and how many of them are right."""
 
     count: Int[np.ndarray, " bins"]
@@ -71,9 +72,9 @@ def bins_of(
     if binning == Binning.WIDTH:
         inner = width_edges(bins)[1:-1]
     else:
-        # the rank of q_b is ceil(n b / B), in whole numbers: a float product may land above it
-        ranks = np.unique(-(-len(confidences) * np.arange(1, bins) // bins).clip(1) - 1)
-        inner = np.partition(confidences, ranks)[ranks] if len(ranks) else np.zeros(0)
+        # q_b has the rank ceil(n b / B), in whole numbers: a product of floats may land above it
+        ranks = (len(confidences) * np.arange(1, bins) - 1) // bins  # counted from 0
+        inner = np.sort(confidences)[ranks]
     return np.searchsorted(inner, confidences, side="left")
 
 

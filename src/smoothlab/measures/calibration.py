@@ -21,11 +21,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
 
 from .. import _checks
-from .poisson_binomial import cumulative, quantile
-from .scores import confidences as confidences_of
-from .scores import right
-
-_TAIL = 0.025  # on each side of the null bands, which are 95 % bands
+from .answers import top_label
+from .binning import bins_of, totals, width_edges
+from .consistency import against, hits_if_calibrated
+from .errors import Norm, calibration_error, plug_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,33 +81,25 @@ def reliability(
     _checks.logits_and_labels(logits, labels)
     _checks.at_least("bins", bins, 1)
     _checks.at_least("resamples", resamples, 1)
-    confidences, correct = confidences_of(logits), right(logits, labels)
-    edges, bin_of = _edges(bins), _bins_of(confidences, bins)
-    count, sums, hits = _totals(bin_of, confidences, correct, bins)
-    ece = float(_error(hits, sums, len(labels)))
-
-    low, high = np.full(bins, np.nan), np.full(bins, np.nan)
-    hits_if_calibrated = np.zeros((resamples, bins), np.int64)
-    random = np.random.default_rng(seed)
-    members = np.split(confidences[np.argsort(bin_of, kind="stable")], np.cumsum(count)[:-1])
-    for b in np.flatnonzero(count):
-        chances = cumulative(members[b])
-        low[b], high[b] = quantile(chances, np.array([_TAIL, 1 - _TAIL])) / count[b]
-        hits_if_calibrated[:, b] = quantile(chances, random.random(resamples))
-    null = _error(hits_if_calibrated, sums, len(labels))
+    confidences, correct = top_label(logits, labels)
+    bin_of = bins_of(confidences, bins=bins)
+    sums = totals(bin_of, confidences, correct, bins=bins)
+    hits = hits_if_calibrated(confidences, bin_of, sums, resamples=resamples, seed=seed)
+    ece = float(plug_in(sums.hits, sums, Norm.ABSOLUTE))
+    test = against(plug_in(hits.drawn, sums, Norm.ABSOLUTE), ece, len(labels))
 
     with np.errstate(invalid="ignore"):  # an empty bin is 0/0 = nan, as it should be
         return Reliability(
-            edges=edges,
-            count=count,
-            confidence=sums / count,
-            accuracy=hits / count,
+            edges=width_edges(bins),
+            count=sums.count,
+            confidence=sums.confidences / sums.count,
+            accuracy=sums.hits / sums.count,
             ece=ece,
             n=len(labels),
-            null_low=low,
-            null_high=high,
-            null_ece=(float(np.quantile(null, _TAIL)), float(np.quantile(null, 1 - _TAIL))),
-            p_value=(1 + int((null >= ece).sum())) / (resamples + 1),
+            null_low=hits.low / sums.count,
+            null_high=hits.high / sums.count,
+            null_ece=test.null,
+            p_value=test.p_value,
         )
 
 
@@ -125,36 +116,4 @@ def expected_calibration_error(
     >>> expected_calibration_error(np.array([1.0, 1.0]), np.array([True, False]))
     0.5
     """
-    _checks.confidences_and_correct(confidences, correct)
-    _checks.at_least("bins", bins, 1)
-    exact = confidences.astype(np.float64, copy=False)
-    _, sums, hits = _totals(_bins_of(exact, bins), exact, correct, bins)
-    return float(_error(hits, sums, len(exact)))
-
-
-def _edges(bins: int) -> Float[np.ndarray, " edges"]:
-    return np.arange(bins + 1) / bins
-
-
-def _bins_of(confidences: Float[np.ndarray, " batch"], bins: int) -> Int[np.ndarray, " batch"]:
-    """The bin of each confidence, by comparison with the very edges that are handed out."""
-    return np.searchsorted(_edges(bins)[1:-1], confidences, side="left")
-
-
-def _totals(
-    bin_of: Int[np.ndarray, " batch"],
-    confidences: Float[np.ndarray, " batch"],
-    correct: Bool[np.ndarray, " batch"],
-    bins: int,
-) -> tuple[Int[np.ndarray, " bins"], Float[np.ndarray, " bins"], Int[np.ndarray, " bins"]]:
-    """Per bin: the number of examples, the sum of their confidences, and how many are right."""
-    count = np.bincount(bin_of, minlength=bins)
-    sums = np.bincount(bin_of, weights=confidences, minlength=bins)
-    return count, sums, np.bincount(bin_of[correct], minlength=bins)
-
-
-def _error(
-    hits: Int[np.ndarray, "*resamples bins"], sums: Float[np.ndarray, " bins"], n: int
-) -> Float[np.ndarray, "*resamples"]:
-    """The ECE of numbers right against sums of confidences: n_b |acc_b - conf_b| is |hits_b - sums_b|."""
-    return np.asarray(np.abs(hits - sums).sum(-1) / n)
+    return calibration_error(confidences, correct, bins=bins)

@@ -26,7 +26,7 @@ import math
 from enum import StrEnum
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Bool, Float, Integer, Real
 
 from .. import _checks
 from .answers import of_each_class
@@ -128,7 +128,7 @@ def one_number(sums: Totals, norm: Norm, *, debiased: bool = False) -> float:
 
 
 def plug_in(
-    hits: Int[np.ndarray, "*resamples bins"], sums: Totals, norm: Norm
+    hits: Real[np.ndarray, "*resamples bins"], sums: Totals, norm: Norm
 ) -> Float[np.ndarray, "*resamples"]:
     """The errors that numbers right would give against the confidences of totals, one for each row of them.
 
@@ -141,7 +141,7 @@ def plug_in(
     gap = away[..., shown] / sums.count[shown]
     if norm == Norm.MAXIMUM:
         return np.asarray(gap.max(-1))
-    return np.sqrt(gap**2 @ (sums.count[shown] / n))
+    return np.asarray(np.sqrt(gap**2 @ (sums.count[shown] / n)))
 
 
 def over_classes(
@@ -151,7 +151,7 @@ def over_classes(
     if norm == Norm.MAXIMUM:
         return np.asarray(errors.max(-1))
     if norm == Norm.SQUARE:
-        return np.sqrt((errors**2).mean(-1))
+        return np.asarray(np.sqrt((errors**2).mean(-1)))
     return np.asarray(errors.mean(-1))
 
 

@@ -8,11 +8,20 @@ a product of m polynomials. They are multiplied two by two, all pairs of one rou
 transform: m log^2 m operations for the whole distribution, where a thousand simulations would need 1000 m, and
 an error near 1e-15 in each probability, where theirs is near 1e-2.
 
-Source: Biscarri, Zhao, Brunner 2018, doi:10.1016/j.csda.2018.01.007 (the divide-and-conquer transform).
+The variance of the count is V = sum_i p_i (1 - p_i). Where V is large, the normal law of the same mean and variance is
+as good: no probability of it is off by more than 0.56 / sqrt(V).
+
+Sources: Biscarri, Zhao, Brunner 2018, doi:10.1016/j.csda.2018.01.007 (the divide-and-conquer transform); Shevtsova
+2010, doi:10.1134/S1064562410060062 (the constant 0.56 of Berry and Esseen).
 """
+
+import math
 
 import numpy as np
 from jaxtyping import Float, Integer
+
+_MANY = 2**16  # answers from which on the transform takes long enough to look for something shorter
+_SPREAD = 10_000.0  # the variance beyond which the normal law is off by less than 0.6 %
 
 
 def cumulative(probabilities: Float[np.ndarray, " batch"]) -> Float[np.ndarray, " counts"]:
@@ -48,3 +57,26 @@ def quantile(
     [0, 1, 2]
     """
     return np.searchsorted(sums, levels, side="right")
+
+
+def count_quantile(
+    probabilities: Float[np.ndarray, " batch"], levels: Float[np.ndarray, " levels"]
+) -> Float[np.ndarray, " levels"]:
+    """The quantiles of the number of right answers, for levels in [0, 1): whole numbers.
+
+    They are exact, but for more than 2^16 answers whose number scatters by more than 100: there they are the normal
+    law's, rounded.
+
+    >>> import numpy as np
+    >>> count_quantile(np.full(4, 0.5), np.array([0.05, 0.5])).tolist()
+    [0.0, 2.0]
+    >>> count_quantile(np.full(10**6, 0.5), np.array([0.5])).tolist()
+    [500000.0]
+    """
+    variance = float(probabilities @ (1 - probabilities)) if len(probabilities) > _MANY else 0.0
+    if variance <= _SPREAD:
+        return quantile(cumulative(probabilities), levels).astype(np.float64)
+    from scipy.special import ndtri  # here, because it takes longer to load than all of `import smoothlab`
+
+    drawn = np.rint(float(probabilities.sum()) + math.sqrt(variance) * ndtri(levels))
+    return drawn.clip(0, len(probabilities))  # a level of 0 is -inf

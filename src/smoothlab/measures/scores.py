@@ -75,12 +75,25 @@ def negative_log_likelihood(
     >>> round(negative_log_likelihood(np.zeros((3, 4)), np.array([0, 1, 2])), 6)  # log 4
     1.386294
     """
+    return float(losses(logits, labels).mean())
+
+
+def losses(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> Float[np.ndarray, " batch"]:
+    """-log p_y of every example, in nats; +inf where its own class is masked. Raises as their mean does.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.scores import losses
+    >>> losses(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 1])).round(3).tolist()
+    [0.693, 0.288]
+    """
     _checks.logits_and_labels(logits, labels)
-    total = 0.0
+    found = np.empty(len(labels))
     for rows, below in below_highest(logits):
         own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
-        total += float((np.log(np.exp(below).sum(1)) - own).sum())
-    return total / len(labels)
+        found[rows] = np.log(np.exp(below).sum(1)) - own
+    return found
 
 
 def brier_score(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
@@ -94,14 +107,27 @@ def brier_score(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.n
     >>> brier_score(np.zeros((1, 4)), np.array([0]))  # (3/4)^2 + 3 (1/4)^2
     0.75
     """
+    return float(brier_scores(logits, labels).mean())
+
+
+def brier_scores(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> Float[np.ndarray, " batch"]:
+    """The squared distance of every example, from 0 to 2. Raises as their mean does.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.scores import brier_scores
+    >>> brier_scores(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 1])).round(3).tolist()
+    [0.5, 0.125]
+    """
     _checks.logits_and_labels(logits, labels)
-    total = 0.0
+    found = np.empty(len(labels))
     for rows, below in below_highest(logits):
         away = np.exp(below)
         away /= away.sum(1, keepdims=True)
         away[np.arange(len(away)), labels[rows]] -= 1
-        total += float(np.vdot(away, away))
-    return total / len(labels)
+        found[rows] = np.einsum("bk,bk->b", away, away)
+    return found
 
 
 def confidence_gap(

@@ -1,14 +1,18 @@
-"""A study in a terminal, 80 columns wide: its measures over alpha, then its verdicts."""
+"""A study or an audit in a terminal, 80 columns wide."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..audit import Audit, Line
 from ..lab import Evidence, Outcome, Store, Verdict
 from ..lab.evidence import MEASURES
 from ..measures.estimate import mean_estimate
 from . import typeset
+from .audit import HEADINGS, in_words, in_words_compared, row
 
 STYLES = {
     Outcome.PASS: "bold green",
@@ -47,6 +51,38 @@ def print_study(
         console.print(_verdict(verdict))
     for key, reason in evidence.failures.items():
         console.print(Text(f"Failed: {key}: {reason}", style="red"))
+
+
+def print_audits(
+    audits: Sequence[Audit],
+    differences: Sequence[tuple[str, tuple[Line, ...]]] = (),
+    *,
+    console: Console | None = None,
+) -> None:
+    """Print what was found in each file, then the comparisons; `console` defaults to standard output."""
+    console = console or Console(highlight=False)
+    for found in audits:
+        console.print(
+            Text(found.name, style="bold"), f"n = {typeset.count(found.n)}, {found.classes} classes"
+        )
+        console.print(_lines(found.lines))
+        for sentence in in_words(found):
+            console.print(sentence)
+        console.print()
+    for title, lines in differences:
+        console.print(Text(title, style="bold"), "paired by example")
+        console.print(_lines(lines, HEADINGS[:3]))
+        for sentence in in_words_compared(lines):
+            console.print(sentence)
+
+
+def _lines(lines: Sequence[Line], headings: Sequence[str] = HEADINGS) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*row(line)[: len(headings)])
+    return table
 
 
 def _measures(evidence: Evidence) -> Table:

@@ -1,0 +1,203 @@
+r"""Intervals for one model on n examples: what its measures would be on all examples of the kind.
+
+    accuracy   Wilson's score interval: all r with |acc - r| <= t sqrt(r (1 - r) / n),  t = Phi^-1((1 + level)/2)
+    a mean m   m -+ t s / sqrt(n), with s the standard deviation of the values and t a quantile of Student's law
+
+Wilson's does not shrink to a point where all answers are right, and does not leave [0, 1]. With a mean two things go
+wrong where a few confident errors make up most of it, and each has its remedy. Then s is itself known badly, as if from
+few values: its degrees of freedom are matched to the kurtosis k of the values,
+
+    min(n - 1, 2n / (k - 1)),      since Var s^2 is about s^4 (k - 1)/n, as that of 2n/(k - 1) normal values.
+
+And a mean of losses is skewed: for the Brier score (most = 2) and the NLL (most = infinity) the interval is formed on
+the scale log(m / (most - m)), by the derivative there, and taken back. The confidence gap has a sign and stays.
+
+The interval of a calibration error stands in `error_interval`, those of areas under risk-coverage curves in
+`area_intervals`. How often each covers is measured in docs/coverage.md.
+
+Sources: Wilson 1927, doi:10.1080/01621459.1927.10502953; Student 1908, doi:10.2307/2331554; Satterthwaite 1946,
+doi:10.2307/3002019 (matched degrees of freedom).
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from .. import _checks
+from .._numerics import below_highest
+from .answers import top_label
+from .estimate import USUAL_LEVEL, Estimate
+from .scores import right
+
+
+def accuracy_estimate(
+    logits: Float[np.ndarray, "batch classes"],
+    labels: Integer[np.ndarray, " batch"],
+    *,
+    level: float = USUAL_LEVEL,
+) -> Estimate:
+    """The accuracy with Wilson's interval.
+
+    Raises `ValueError` for unreadable logits, for labels that are no column of them and for a `level` outside (0, 1).
+    Source: Wilson 1927.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import accuracy_estimate
+    >>> print(accuracy_estimate(np.tile([1.0, 0.0], (50, 1)), np.zeros(50, int)))
+    1.000 [0.929, 1.000], n = 50
+    """
+    return share_estimate(right(logits, labels), level=level)
+
+
+def share_estimate(hits: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEVEL) -> Estimate:
+    """The share of examples that are True, with Wilson's interval.
+
+    Raises `ValueError` for no example and for a `level` outside (0, 1). Source: Wilson 1927.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.intervals import share_estimate
+    >>> print(share_estimate(np.arange(100) < 90))
+    0.900 [0.826, 0.945], n = 100
+    """
+    _checks.array("hits", hits, axes=1)
+    square, n, share = normal_quantile(level) ** 2, len(hits), float(hits.mean())
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+    # at either end one bound is the share itself, and rounding must not part them
+    return Estimate(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share), n, level)
+
+
+def negative_log_likelihood_estimate(
+    logits: Float[np.ndarray, "batch classes"],
+    labels: Integer[np.ndarray, " batch"],
+    *,
+    level: float = USUAL_LEVEL,
+) -> Estimate:
+    """The negative log-likelihood in nats, with an interval.
+
+    Where one label's own class is masked the mean is infinite, and so is each end. Where every label was given all of
+    the probability the upper end is infinite: a loss has no bound, and none was seen. Raises as `accuracy_estimate`.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import negative_log_likelihood_estimate
+    >>> print(negative_log_likelihood_estimate(np.tile([2.0, 0.0], (40, 1)), np.arange(40) % 8 // 7))
+    0.38 [0.21, 0.68], n = 40
+    """
+    _checks.logits_and_labels(logits, labels)
+    losses = np.empty(len(labels))
+    for rows, below in below_highest(logits):
+        own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
+        losses[rows] = np.log(np.exp(below).sum(1)) - own
+    if not np.isfinite(losses).all():
+        normal_quantile(level)  # judges the level
+        return Estimate(math.inf, math.inf, math.inf, len(losses), level)
+    return positive_estimate(float(losses.mean()), losses, most=math.inf, level=level)
+
+
+def brier_score_estimate(
+    logits: Float[np.ndarray, "batch classes"],
+    labels: Integer[np.ndarray, " batch"],
+    *,
+    level: float = USUAL_LEVEL,
+) -> Estimate:
+    """The Brier score, from 0 to 2, with an interval. Raises as `accuracy_estimate`.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import brier_score_estimate
+    >>> print(brier_score_estimate(np.tile([2.0, 0.0], (40, 1)), np.arange(40) % 8 // 7))
+    0.22 [0.10, 0.46], n = 40
+    """
+    _checks.logits_and_labels(logits, labels)
+    scores = np.empty(len(labels))
+    for rows, below in below_highest(logits):
+        away = np.exp(below)
+        away /= away.sum(1, keepdims=True)
+        away[np.arange(len(away)), labels[rows]] -= 1
+        scores[rows] = np.einsum("bk,bk->b", away, away)
+    return positive_estimate(float(scores.mean()), scores, most=2.0, level=level)
+
+
+def confidence_gap_estimate(
+    logits: Float[np.ndarray, "batch classes"],
+    labels: Integer[np.ndarray, " batch"],
+    *,
+    level: float = USUAL_LEVEL,
+) -> Estimate:
+    """Mean confidence less accuracy, above 0 for an overconfident model, with an interval.
+
+    Raises as `accuracy_estimate`.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import confidence_gap_estimate
+    >>> print(confidence_gap_estimate(np.tile([2.0, 0.0], (40, 1)), np.arange(40) % 8 // 7))
+    0.01 [-0.11, 0.12], n = 40
+    """
+    confidences, correct = top_label(logits, labels)
+    gaps = confidences - correct
+    gap, half = float(gaps.mean()), half_width(gaps, level=level)
+    return Estimate(gap, max(-1.0, gap - half), min(1.0, gap + half), len(gaps), level)
+
+
+def positive_estimate(
+    value: float, values: Float[np.ndarray, " batch"], *, most: float, level: float = USUAL_LEVEL
+) -> Estimate:
+    """A value between 0 and `most` that scatters as the mean of `values` does, whatever that mean is.
+
+    Where nothing scatters at 0 or at `most`, the interval is that of the share of examples elsewhere, of which none was
+    seen, each at the other end. Raises `ValueError` for a `level` outside (0, 1). Source: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.intervals import positive_estimate
+    >>> print(positive_estimate(0.5, np.array([0.0, 1.0] * 50), most=1.0))
+    0.500 [0.402, 0.598], n = 100
+    """
+    n, half = len(values), half_width(values, level=level)
+    if value <= 0 or value >= most:
+        unseen = share_estimate(np.zeros(n, np.bool_), level=level).high
+        low, high = (0.0, most * unseen) if value <= 0 else (most * (1 - unseen), most)
+    elif math.isinf(half):
+        low, high = 0.0, most
+    else:
+        slope = 1 / value + 1 / (most - value)
+        factor = math.exp(min(half * slope, 500))  # beyond, the ends are 0 and `most` to the last bit
+        low, high = (end / (1 + (end - value) / most) for end in (value / factor, value * factor))
+    return Estimate(value, low, high, n, level)
+
+
+def half_width(values: Float[np.ndarray, " batch"], *, level: float = USUAL_LEVEL) -> float:
+    """Half of Student's interval of a mean, its degrees of freedom matched to the kurtosis; inf for one value.
+
+    Raises `ValueError` for a `level` outside (0, 1). Source: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.intervals import half_width
+    >>> round(half_width(np.array([0.0, 1.0] * 50)), 3)
+    0.1
+    """
+    normal_quantile(level)  # judges the level
+    n, away = len(values), values - values.mean()
+    square = float(away @ away)
+    if n == 1:
+        return math.inf
+    if square == 0 or np.ptp(values) == 0:  # equal values may differ from their mean in the last bit
+        return 0.0
+    from scipy.special import stdtrit  # here, because it takes longer to load than all of `import smoothlab`
+
+    kurtosis = n * float(away**2 @ away**2) / square**2
+    freedom = min(n - 1, 2 * n / (kurtosis - 1)) if kurtosis > 1 else n - 1
+    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(square / (n - 1) / n)
+
+
+def normal_quantile(level: float) -> float:
+    """The t for which a standard normal lies within -t and t with probability `level`.
+
+    >>> from smoothlab.measures.intervals import normal_quantile
+    >>> round(normal_quantile(0.95), 4)
+    1.96
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie between 0 and 1, but got {level!r}. Write 95 % as 0.95.")
+    from scipy.special import ndtri  # here, because it takes longer to load than all of `import smoothlab`
+
+    return float(ndtri((1 + level) / 2))
