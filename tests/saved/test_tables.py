@@ -123,6 +123,17 @@ def with_cell(column, row, value):
     }
 
 
+@pytest.mark.parametrize(
+    ("position", "place"), [(0, "row 1, position 0"), (1, "row 1, position 1"), (2, "row 3, position 0")]
+)
+def test_a_position_is_named_among_empty_sequences(table, position, place):
+    logits = [[], Z[:2].tolist(), [], Z[2:4].tolist()]
+    labels = [[], [0, 1], [], [2, 0]]
+    labels[1 if position < 2 else 3][position % 2] = 9
+    with pytest.raises(ValueError, match=f"the classes there are, but {place} has 9"):
+        list(open_saved(table({"logits": logits, "labels": labels}, batch=4)).blocks())
+
+
 SEQUENCES = {"logits": [Z[:2].tolist(), Z[2:].tolist()], "labels": [[0, 1], [1, 2, 0, 1]]}
 
 

@@ -25,10 +25,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from .. import _checks
-from .._numerics import below_highest
 from .answers import top_label
 from .estimate import USUAL_LEVEL, Estimate
-from .scores import right
+from .scores import brier_scores, losses, right
 
 
 def accuracy_estimate(
@@ -84,15 +83,11 @@ def negative_log_likelihood_estimate(
     >>> print(negative_log_likelihood_estimate(np.tile([2.0, 0.0], (40, 1)), np.arange(40) % 8 // 7))
     0.38 [0.21, 0.68], n = 40
     """
-    _checks.logits_and_labels(logits, labels)
-    losses = np.empty(len(labels))
-    for rows, below in below_highest(logits):
-        own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
-        losses[rows] = np.log(np.exp(below).sum(1)) - own
-    if not np.isfinite(losses).all():
+    found = losses(logits, labels)
+    if not np.isfinite(found).all():
         normal_quantile(level)  # judges the level
-        return Estimate(math.inf, math.inf, math.inf, len(losses), level)
-    return positive_estimate(float(losses.mean()), losses, most=math.inf, level=level)
+        return Estimate(math.inf, math.inf, math.inf, len(found), level)
+    return positive_estimate(float(found.mean()), found, most=math.inf, level=level)
 
 
 def brier_score_estimate(
@@ -108,14 +103,8 @@ def brier_score_estimate(
     >>> print(brier_score_estimate(np.tile([2.0, 0.0], (40, 1)), np.arange(40) % 8 // 7))
     0.22 [0.10, 0.46], n = 40
     """
-    _checks.logits_and_labels(logits, labels)
-    scores = np.empty(len(labels))
-    for rows, below in below_highest(logits):
-        away = np.exp(below)
-        away /= away.sum(1, keepdims=True)
-        away[np.arange(len(away)), labels[rows]] -= 1
-        scores[rows] = np.einsum("bk,bk->b", away, away)
-    return positive_estimate(float(scores.mean()), scores, most=2.0, level=level)
+    found = brier_scores(logits, labels)
+    return positive_estimate(float(found.mean()), found, most=2.0, level=level)
 
 
 def confidence_gap_estimate(
