@@ -391,9 +391,8 @@ _START = 60  # seconds that a process may take to begin
 
 
 def _work(form: str, numbers: range, seed: int, pipe: Connection) -> None:
-    resource.setrlimit(
-        resource.RLIMIT_AS, (2**33, 2**33)
-    )  # a header may promise exabytes, but must not get them
+    # a header may promise exabytes, but must not get them
+    resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as folder:
         for number in numbers:

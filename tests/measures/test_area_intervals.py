@@ -98,6 +98,19 @@ def test_an_interval_holds_its_area_and_stays_within_its_range(area, estimate, m
 
 
 @pytest.mark.parametrize(("area", "estimate", "most"), ESTIMATES)
+def test_it_is_as_wide_as_leaving_examples_out_says(area, estimate, most):
+    random = np.random.default_rng(6)
+    scores = np.round(random.random(500), 2)
+    correct = random.random(500) < 0.3 + 0.4 * scores
+    left_out = [area(np.delete(scores, i), np.delete(correct, i)) for i in range(500)]
+    value, half = area(scores, correct), 1.96 * np.std(left_out) * math.sqrt(499)
+    got = estimate(scores, correct)
+    width = math.log(got.high / (most - got.high)) - math.log(got.low / (most - got.low))
+    # the two differ by a few in n
+    np.testing.assert_allclose(width, 2 * half * (1 / value + 1 / (most - value)), rtol=0.03)
+
+
+@pytest.mark.parametrize(("area", "estimate", "most"), ESTIMATES)
 def test_it_covers(area, estimate, most):
     random = np.random.default_rng(3)
     scores = random.random(400_000)

@@ -90,6 +90,47 @@ def test_a_large_error_gets_the_interval_of_a_mean():
     np.testing.assert_allclose([got.low, got.high], away.mean() + np.array([-half, half]), atol=0.1 * half)
 
 
+def test_the_noise_of_counts_is_noise_too():
+    # half are claimed with 0.6 and always wrong: the ECE is 0.6 times their share, and scatters only as that does
+    random = np.random.default_rng(8)
+    off = random.random(20_000) < 0.5
+    confidences = np.where(off, 0.6, 0.95)
+    got = calibration_error_estimate(confidences, (random.random(20_000) < 0.95) & ~off)
+    np.testing.assert_allclose(got.high - got.low, 2 * 1.96 * 0.6 * 0.5 / np.sqrt(20_000), rtol=0.15)
+
+
+def test_the_upper_end_takes_the_bias_of_noise_off():
+    random = np.random.default_rng(9)
+    for _ in range(10):
+        confidences, correct = sample(random, 1000, 0.0)
+        # a bound that holds without a word on bias: the plug-in and 1.96 standard deviations
+        plain = calibration_error(confidences, correct) + 1.96 * np.sqrt(
+            (confidences * (1 - confidences)).mean() / 1000
+        )
+        assert calibration_error_estimate(confidences, correct).high < plain - 0.006
+
+
+def test_bins_without_a_surprise_take_nothing_off_the_upper_end():
+    confidences, correct = np.full(1000, 0.7), np.arange(1000) < 550
+    alone = calibration_error_estimate(confidences, correct).high
+    certain = 1 - np.arange(1, 15).repeat(100) * 1e-9  # 14 bins of equal mass, all right
+    both = calibration_error_estimate(
+        np.concatenate([confidences, certain]),
+        np.concatenate([correct, np.ones(1400, bool)]),
+        bins=24,
+        binning="mass",
+    )
+    assert both.high > 1000 / 2400 * alone
+
+
+def test_luck_is_no_evidence():
+    # 70 of 100 right where 70 % are claimed, in each of ten bins: an ECE of 0, which no calibrated model promises
+    confidences = np.repeat(np.linspace(0.35, 0.95, 10).round(2), 1000)
+    correct = np.tile(np.arange(1000), 10) < (confidences * 1000).round()
+    assert calibration_error(confidences, correct) < 1e-12
+    assert calibration_error_estimate(confidences, correct).high > 0.01
+
+
 def test_certain_and_right_is_not_known_to_stay_so():
     got = calibration_error_estimate(np.ones(100), np.ones(100, bool))
     assert (got.value, got.low) == (0, 0)

@@ -62,10 +62,17 @@ def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path, share):
         writer.write_table(TABLE, max_chunksize=300)
     for name, kind in (("a.parquet", "Parquet"), ("a.feather", "Arrow"), ("a.arrow", "Arrow")):
         content = (tmp_path / name).read_bytes()
-        # A stream may end without saying so; what then is left are whole batches, and those are read.
-        end = len(content) - 16 if name == "a.arrow" else len(content)
-        (tmp_path / name).write_bytes(content[: int(end * share)])
+        (tmp_path / name).write_bytes(content[: int(len(content) * share)])
         assert f"It must be a whole {kind} file, but it cannot be read" in refusal(tmp_path / name)
+
+
+def test_a_stream_that_was_cut_between_its_batches_is_not_taken_for_a_shorter_one(tmp_path):
+    path = tmp_path / "a.arrow"
+    with pa.ipc.new_stream(str(path), TABLE.schema) as writer:
+        writer.write_table(TABLE, max_chunksize=300)
+    path.write_bytes(path.read_bytes()[:-8])
+    assert pa.ipc.open_stream(path.read_bytes()).read_all().num_rows == 1000  # for Arrow it is whole
+    assert "(it ends without the mark that ends a stream, as one cut short does)" in refusal(path)
 
 
 def test_a_damaged_page_is_found_by_its_checksum_and_named_by_its_row(tmp_path):

@@ -16,10 +16,10 @@ from pyarrow import dataset, ipc
 from .refusal import reading
 from .tables import Table
 
-_PAGES = (
-    2**16
-)  # bytes read ahead of each column; without it a column's whole part of a row group is read at once
+# Bytes read ahead of each column; without it, a column's whole part of a row group is read at once.
+_PAGES = 2**16
 _FILE = b"ARROW1"  # what an Arrow file begins with, and a stream does not
+_STREAM_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _COPY_AGAIN = "Copy it again, or write it again."
 _Reader = pa.RecordBatchFileReader | pa.RecordBatchStreamReader
 
@@ -43,11 +43,11 @@ def arrow(path: Path) -> Table:
     """The columns of an Arrow or Feather file, mapped; a packed batch is unpacked whole."""
     with reading(path, "a whole Arrow file", way_out=_COPY_AGAIN), pa.memory_map(str(path)) as source:
         reader = _reader(source)
-        names = tuple(reader.schema.names)
-        a_file = isinstance(reader, pa.RecordBatchFileReader)
-        rows = (
-            dataset.dataset(path, format="ipc").count_rows() if a_file else None
-        )  # from the heads of batches
+        names, rows = tuple(reader.schema.names), None
+        if isinstance(reader, pa.RecordBatchFileReader):
+            rows = dataset.dataset(path, format="ipc").count_rows()  # from the heads of batches
+        elif not _ended(source):
+            raise ValueError("it ends without the mark that ends a stream, as one cut short does")
 
     def batches(count: int, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         with (
@@ -73,6 +73,11 @@ def _reader(source: pa.MemoryMappedFile, options: ipc.IpcReadOptions | None = No
     begins = source.read(len(_FILE))
     source.seek(0)
     return (ipc.open_file if begins == _FILE else ipc.open_stream)(source, options=options)
+
+
+def _ended(source: pa.MemoryMappedFile) -> bool:
+    source.seek(source.size() - len(_STREAM_END))
+    return source.read() == _STREAM_END
 
 
 def _in_order(reader: _Reader) -> Iterator[pa.RecordBatch]:
