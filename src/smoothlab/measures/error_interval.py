@@ -16,9 +16,10 @@ a calibrated model's is luck and no evidence, so the upper end counts it as that
 
 The scatter has two parts: within a bin of n_b examples the answers and confidences vary, and the counts n_b vary as a
 multinomial, each example taking the mean gap of its bin along. The first has the larger of the variances that answers
-show and confidences say. Where a bin holds no surprise (no wrong answer above one half, no right one below), or nothing
-else, its answers show none, and two of each kind are added first (Agresti and Coull); as that may be far too much, the
-upper end does not take the absolute value of such a bin's draws, which would credit the noise with a part of the ECE.
+show and confidences say, or what answers show where the bin is clearly off. Where it holds no surprise (no wrong answer
+above one half, no right one below), or nothing else, they show none, and two of each kind are added first (Agresti and
+Coull); as that may be far too much, the upper end does not take the absolute value of such a bin's draws, which would
+credit the noise with a part of the ECE.
 
 Sources: Fang and Santos 2019, sec. 3, doi:10.1093/restud/rdy049 (inference where a derivative depends on which terms
 are 0); Andrews and Soares 2010, doi:10.3982/ECTA7502 (the threshold sqrt(log n), the least favourable truth); Agresti
@@ -46,6 +47,7 @@ class _Bins(NamedTuple):
     sizes: Float[np.ndarray, " bins"]
     gap: Float[np.ndarray, " bins"]
     deviation: Float[np.ndarray, " bins"]
+    clearly_off: Bool[np.ndarray, " bins"]
     agreed: Bool[np.ndarray, " bins"]
 
 
@@ -95,19 +97,20 @@ def _bins(
         for each in (np.ones(len(away)), away, confidences * (1 - confidences), away**2, surprised)
     )
     share, agreed = (surprises + 2) / (count + 4), (surprises == 0) | (surprises == count)
-    wary = np.where(agreed, count * share * (1 - share), 0.0)
-    return _Bins(count, gap, np.sqrt(np.maximum.reduce([said, shown - gap**2 / count, wary])), agreed)
+    shown = np.maximum(shown - gap**2 / count, np.where(agreed, count * share * (1 - share), 0.0))
+    clearly_off = gap**2 > np.maximum(said, shown) * math.log(len(away))
+    deviation = np.sqrt(np.where(clearly_off, shown, np.maximum(said, shown)))
+    return _Bins(count, gap, deviation, clearly_off, agreed)
 
 
 def _interval(bins: _Bins, tail: float, random: np.random.Generator) -> tuple[float, float]:
-    count, gap, deviation, agreed = bins
+    count, gap, deviation, clearly_off, agreed = bins
     n, error, spread = count.sum(), float(np.abs(gap).sum()), float(deviation.sum())
     within, moved = random.normal(size=(2, _DRAWS, len(count)))
     moved *= np.sqrt(count)
     moved -= count / n * moved.sum(1, keepdims=True)  # counts that vary, but not their sum
     scatter = within * deviation + moved * np.abs(gap) / count
 
-    clearly_off = np.abs(gap) > deviation * math.sqrt(math.log(n))
     excess = np.where(clearly_off, scatter, np.abs(scatter)).sum(1)
     low = max(0.0, error - float(np.quantile(excess, 1 - tail)))
 
@@ -121,4 +124,4 @@ def _interval(bins: _Bins, tail: float, random: np.random.Generator) -> tuple[fl
             over = middle
         else:
             under = middle
-    return low / n, min(1.0, over / n)
+    return float(low / n), float(min(1.0, over / n))
