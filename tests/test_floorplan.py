@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "_checks": set(),
     "_files": set(),
     "_numerics": set(),
+    "_rows": set(),
     "targets": FOUNDATION,
     "reference": FOUNDATION | {"targets"},
     "data": FOUNDATION,

@@ -1,0 +1,178 @@
+// The kernels, for the instruction set that this file is compiled for.
+//
+// CMakeLists.txt compiles it once for each set, with INSTRUCTIONS as the name of the set's namespace: nothing of one
+// set is ever linked into another, so that one library runs everywhere and uses what the processor has.
+//
+// Rows are done in groups: as many as a register has lanes where they are narrow, one at a time where they are wide.
+
+#include "kernels.hpp"
+
+#include "narrow.hpp"
+#include "wide.hpp"
+
+namespace smoothlab::INSTRUCTIONS {
+namespace {
+
+// A label's logit; -inf for a label that is no class.
+template <class Group>
+double logit(const Group& group, std::size_t row, std::int64_t label, std::size_t classes) {
+    const bool is_class = static_cast<std::uint64_t>(label) < classes;  // a negative one is huge
+    return is_class ? group.logit(row, static_cast<std::size_t>(label)) : -infinity<double>;
+}
+
+template <class Group, class T>
+void statistics_of(const Batch& batch, const Statistics& to, std::size_t first, std::size_t last, void* scratch) {
+    constexpr std::size_t at_once = Group::at_once;
+    const Input<T> input(batch);
+    Summaries<at_once> sums{};
+    for (; first < last; first += at_once) {
+        const std::size_t count = std::min(at_once, last - first);
+        Group group(input, first, count, scratch);
+        group.summaries(to.inverse_temperature, sums);
+        for (std::size_t row = 0; row < count; ++row) {
+            const std::size_t i = first + row;
+            to.highest[i] = sums.highest[row];
+            to.background[i] = sums.background[row] / sums.divisor(row, batch.divisor);
+            to.count[i] = sums.taking_part[row];
+            to.argmax[i] = static_cast<std::int64_t>(sums.argmax[row]);
+        }
+        for (std::size_t row = 0; row < count; ++row) to.log_sum[first + row] = sums.log_sum(row);
+        if (to.label) {
+            for (std::size_t row = 0; row < count; ++row) {
+                const double own = logit(group, row, *batch.labels[first + row], batch.classes);
+                to.label[first + row] = own - sums.centre(row);
+            }
+        }
+        if (to.mean) {
+            for (std::size_t row = 0; row < count; ++row) {
+                const double total = 1 + sums.others[row], mean = sums.first[row] / total;
+                to.mean[first + row] = mean;
+                to.variance[first + row] = sums.second[row] / total - mean * mean;
+            }
+        }
+    }
+}
+
+template <std::size_t at_once>
+void write(const Loss& to, std::size_t first, std::size_t count, const Summaries<at_once>& sums,
+           const Shares<at_once>& shares, Divisor divisor) {
+    const auto times = [](double share, double cost) { return share == 0 ? 0 : share * cost; };  // 0 log 0 = 0
+    double log_sum[at_once];
+    for (std::size_t row = 0; row < count; ++row) log_sum[row] = sums.taking_part[row] == 0 ? 0 : sums.log_sum(row);
+    for (std::size_t row = 0; row < count; ++row) {
+        const double label = sums.lost[row] ? infinity<double> : sums.label_mass[row] * log_sum[row] - sums.label[row];
+        const double background = sums.mass[row] * log_sum[row] - sums.background[row];
+        const double by = sums.divisor(row, divisor);
+        to.value[first + row] = times(shares.label[row], label) + times(shares.background[row], background);
+        to.label[first + row] = label;
+        to.background[first + row] = by > 0 ? background / by : 0;
+        to.count[first + row] = sums.taking_part[row];
+    }
+}
+
+// Whether the gradient goes elsewhere than its logits, and is more than caches keep until somebody reads it.
+bool worth_streaming(const Batch& batch, const Loss& to) {
+    constexpr std::size_t kept = std::size_t{1} << 25;
+    return to.gradient && to.gradient.data != batch.logits.data && batch.rows * batch.classes * sizeof(float) > kept;
+}
+
+template <class Group, bool dense_label, class T>
+void loss_of(const Batch& batch, const Loss& to, std::size_t first, std::size_t last, void* scratch) {
+    constexpr std::size_t at_once = Group::at_once;
+    const Input<T> input(batch);
+    const Rows<T> gradient{reinterpret_cast<T*>(to.gradient.data), to.gradient.stride / std::ptrdiff_t{sizeof(T)}};
+    const bool streaming = worth_streaming(batch, to);
+    const auto ignored = [&](std::size_t i) { return batch.ignored && *batch.ignored[i]; };
+
+    Summaries<at_once> sums{};
+    Shares<at_once> shares{};
+    for (; first < last; first += at_once) {
+        const std::size_t count = std::min(at_once, last - first);
+        if (at_once > 1 || !ignored(first)) {
+            Group group(input, first, count, scratch);
+            group.summaries(1, sums);
+            for (std::size_t row = 0; row < count && !dense_label; ++row) {
+                sums.take_label(row, logit(group, row, *batch.labels[first + row], batch.classes));
+            }
+            for (std::size_t row = 0; row < count; ++row) shares.take(row, sums, to, batch.divisor, first + row);
+            write(to, first, count, sums, shares, batch.divisor);
+            if (gradient) group.gradient(sums, shares, gradient, streaming);
+            for (std::size_t row = 0; row < count && gradient && !dense_label; ++row) {
+                if (sums.lost[row]) continue;
+                const std::size_t i = first + row, y = static_cast<std::size_t>(*batch.labels[i]);
+                const double e = group.exponential(row, y, sums.label[row]);
+                const double v = input.background ? input.background[i][y] : 1;
+                // float64 up to the last step: here the gradient is a difference of near equals
+                const double entry = e * shares.slope[row] - v * shares.background[row] - shares.label[row];
+                gradient[i][y] = narrowed_one<T>(static_cast<Arithmetic<T>>(entry));
+            }
+        }
+        for (std::size_t i = first; i < first + count && batch.ignored; ++i) {
+            if (!ignored(i)) continue;
+            to.value[i] = to.label[i] = to.background[i] = to.count[i] = 0;
+            if (gradient) std::fill_n(gradient[i], batch.classes, T{});
+        }
+    }
+    if (streaming) end_stream();
+}
+
+// ------------------------------------------------------------ questions of a call, answered before its loops begin
+
+template <class Work>
+void with(bool flag, Work work) {
+    flag ? work(std::true_type{}) : work(std::false_type{});
+}
+
+template <class Work>
+void with(Number number, Work work) {
+    switch (number) {
+        case Number::float32: return work(float{});
+        case Number::float64: return work(double{});
+        case Number::bfloat16: return work(bfloat16{});
+        case Number::float16: return work(float16{});
+    }
+}
+
+template <class Wanted, class T, class Work>
+void with_group(std::size_t classes, Work work) {
+    if (classes <= narrow::most_classes) {
+        work(std::type_identity<narrow::Group<Wanted, T>>{});
+    } else {
+        work(std::type_identity<wide::Group<Wanted, T>>{});
+    }
+}
+
+void statistics(const Batch& batch, const Statistics& to, std::size_t first, std::size_t last, void* scratch) {
+    with(batch.number, [&]<class T>(T) {
+        with(batch.background.data != nullptr, [&](auto background) {
+            with(to.mean != nullptr, [&](auto moments) {
+                using Asked = Wanted<background.value, false, moments.value, true>;
+                with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
+                    statistics_of<Group, T>(batch, to, first, last, scratch);
+                });
+            });
+        });
+    });
+}
+
+void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t last, void* scratch) {
+    with(batch.number, [&]<class T>(T) {
+        with(batch.background.data != nullptr, [&](auto background) {
+            with(batch.targets.data != nullptr, [&](auto dense) {
+                using Asked = Wanted<background.value, dense.value, false, false>;
+                with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
+                    loss_of<Group, dense.value, T>(batch, to, first, last, scratch);
+                });
+            });
+        });
+    });
+}
+
+}  // namespace
+
+#define NAME_OF(instructions) #instructions
+#define NAME(instructions) NAME_OF(instructions)
+
+extern const Kernels kernels{NAME(INSTRUCTIONS), statistics, loss};
+
+}  // namespace smoothlab::INSTRUCTIONS

@@ -1,0 +1,111 @@
+// The few numbers that decide a row, and what follows from them.
+//
+// For logits z with the largest m, background v, label t and inverse temperature b these are m and the sums of
+//
+//     exp(b (z_k - m))        v_k (z_k - m)        t_k (z_k - m)        exp(b (z_k - m)) (z_k - m)^i,  i = 1, 2
+//
+// over the classes that take part. With log_sum = log sum_k exp(z_k - m), what a row costs is
+//
+//     cost of the label = |t| log_sum - sum t_k (z_k - m)        cost of the background: the same of v, over a divisor
+//     gradient = (g |t| + h |v|) softmax(z) - g t - h v          for a share g of the first and h of the second.
+//
+// Everything is taken below m, and m is kept apart: no offset of the logits costs digits. So is the 1 that the largest
+// logit adds to the first sum: beside it a confident row's other classes would drown. A logit of -inf takes its class
+// out: no probability, no background, no place in the count, gradient 0. A label that is out costs +inf.
+//
+// Sources: Szegedy et al. 2016, sec. 7, arXiv:1512.00567 (the loss); Bishop 2006, eq. 4.109 (the gradient).
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "exp.hpp"
+#include "kernels.hpp"
+
+namespace smoothlab::INSTRUCTIONS {
+
+// What is asked for, known when compiling: the innermost loops hold no question.
+template <bool a_background, bool a_dense_label, bool the_moments, bool the_argmax>
+struct Wanted {
+    static constexpr bool background = a_background;  // else v_k = 1
+    static constexpr bool label = a_dense_label;      // else the label is a class, and none of the sums' business
+    static constexpr bool moments = the_moments;
+    static constexpr bool argmax = the_argmax;
+};
+
+// A row in memory. `background` and a dense `label` are null where they are not wanted.
+template <class T>
+struct Row {
+    const T* logits;
+    const Arithmetic<T>* background;
+    const Arithmetic<T>* label;
+    std::size_t classes;
+};
+
+template <class T>
+struct Input {
+    Rows<const T> logits;
+    Rows<const Arithmetic<T>> background, label;
+    Rows<const bool> takes_part;
+    std::size_t classes;
+
+    explicit Input(const Batch& batch)
+        : logits(batch.logits.of<T>()), background(batch.background.of<Arithmetic<T>>()),
+          label(batch.targets.of<Arithmetic<T>>()), takes_part(batch.takes_part), classes(batch.classes) {}
+
+    Row<T> operator[](std::size_t i) const { return {logits[i], background[i], label[i], classes}; }
+};
+
+// Of `count` rows at a time, field by field, so that what is done to all of them is done in registers.
+template <std::size_t count>
+struct Summaries {
+    double highest[count];
+    double others[count];  // the sum of exponentials less 1, what one of the largest adds; -1 in a row without any
+    double first[count], second[count];
+    double background[count], mass[count];
+    double label[count], label_mass[count];
+    double taking_part[count];  // how many classes do
+    double argmax[count];
+    bool lost[count];  // some of a label's mass lies on a class that does not take part
+
+    // what logits are measured from: the largest, or 0 in a row without any
+    double centre(std::size_t row) const { return highest[row] == -infinity<double> ? 0 : highest[row]; }
+
+    // a label that is a class; its logit is -inf if it is out
+    void take_label(std::size_t row, double logit) {
+        lost[row] = logit == -infinity<double>;
+        label[row] = lost[row] ? 0 : logit - centre(row);
+        label_mass[row] = 1;
+    }
+
+    // log(1 + x) as log(u) + (x - (u - 1)) / u with u = 1 + x, whose last term mends the rounding of u
+    double log_sum(std::size_t row) const {
+        const double u = 1 + others[row];
+        return u == 0 ? -infinity<double> : std::log(u) + (others[row] - (u - 1)) / u;
+    }
+
+    double divisor(std::size_t row, Divisor by) const {
+        return by == Divisor::mass ? mass[row] : by == Divisor::count ? taking_part[row] : 1;
+    }
+};
+
+// How much of the two costs the loss of each row is made of.
+template <std::size_t count>
+struct Shares {
+    double label[count], background[count];  // of the label's cost, and of the background's before it is divided
+    double slope[count];                     // what exponentials below the centre are multiplied by in the gradient
+
+    void take(std::size_t row, const Summaries<count>& sums, const Loss& loss, Divisor divisor, std::size_t i) {
+        const double by = sums.divisor(row, divisor), share = *loss.background_share[i];
+        // without any background left the label keeps what it would have given up
+        label[row] = *loss.label_share[i] + (by > 0 ? 0 : share);
+        if (loss.label_weight) label[row] *= *loss.label_weight[i];
+        background[row] = by > 0 ? share / by : 0;
+        const double mass = label[row] * sums.label_mass[row] + background[row] * sums.mass[row];
+        const double total = 1 + sums.others[row];
+        slope[row] = total == 0 ? 0 : mass / total;
+    }
+};
+
+}  // namespace smoothlab::INSTRUCTIONS

@@ -1,0 +1,243 @@
+// Rows of many classes: a register holds neighbours of one row.
+//
+// The row is taken block by block. A block is read from memory once, for its largest logit, and again from the nearest
+// cache for its sums. Where it raises the largest so far, m, by d, the sums so far are moved: exponentials shrink by
+// exp(-b d), and
+//
+//     sum v (z - m - d) = sum v (z - m) - d sum v,
+//     sum e (z - m - d)^2 = sum e (z - m)^2 - 2 d sum e (z - m) + d^2 sum e.
+//
+// Lanes sum a block in the row's arithmetic, blocks are added in float64. Logits equal to the largest are counted
+// apart from the others, because float32 loses what is small beside 1.
+//
+// Classes that are out are rare, so a block is first summed as if there were none. If that does not come out finite, it
+// is summed again with care. Source: Milakov & Gimelshein 2018, arXiv:1805.02867 (largest and sum in one pass).
+
+#pragma once
+
+#include "summary.hpp"
+
+namespace smoothlab::INSTRUCTIONS::wide {
+
+// In classes: 8 KiB at most, well within the nearest cache, and so few that 128 numbers in float32 meet in a lane.
+template <class A>
+inline constexpr std::size_t block_length = 128 * lanes<A>;
+
+template <class T>
+Arithmetic<T> highest(const T* z, std::size_t length) {
+    using A = Arithmetic<T>;
+    Vector<A> most = all(-infinity<A>), also = most;
+    std::size_t k = 0;
+    for (; k + 2 * lanes<A> <= length; k += 2 * lanes<A>) {
+        most = larger(load(z + k), most);
+        also = larger(load(z + k + lanes<A>), also);
+    }
+    if (k + lanes<A> <= length) most = larger(load(z + k), most), k += lanes<A>;
+    if (k < length) also = larger(load_some(z + k, length - k, -infinity<A>), also);
+    return largest<A>(larger(most, also));
+}
+
+// Where `value` stands first; 0 if nowhere, as in a row of NaN.
+template <class T>
+std::size_t position(const T* z, std::size_t length, Arithmetic<T> value) {
+    using A = Arithmetic<T>;
+    const A nowhere = static_cast<A>(length);
+    Vector<A> found = all(nowhere);
+    std::size_t k = length / lanes<A> * lanes<A>;
+    if (k < length) {
+        const Vector<A> rest = load_some(z + k, length - k, std::numeric_limits<A>::quiet_NaN());
+        found = rest == value ? counted<A>() + static_cast<A>(k) : found;
+    }
+    while (k > 0) {  // from the end, so that the first is the last to be written
+        k -= lanes<A>;
+        found = load(z + k) == value ? counted<A>() + static_cast<A>(k) : found;
+    }
+    const A first = -largest<A>(-found);
+    return first == nowhere ? 0 : static_cast<std::size_t>(first);
+}
+
+struct Sums {
+    double less = 0, equal = 0;  // of exponentials: below the largest logit, and of it
+    double first = 0, second = 0;
+    double background = 0, mass = 0;
+    double label = 0, label_mass = 0;
+    double taking_part = 0;
+    bool lost = false;
+
+    void move(double up, double inverse_temperature) {
+        const double shrink = std::exp(-inverse_temperature * up);
+        second = shrink * (second - 2 * up * first + up * up * (less + equal));
+        first = shrink * (first - up * (less + equal));
+        less = shrink * (less + equal), equal = 0;
+        background -= up * mass;
+        label -= up * label_mass;
+    }
+
+    void operator+=(const Sums& block) {
+        less += block.less, equal += block.equal;
+        first += block.first, second += block.second;
+        background += block.background, mass += block.mass;
+        label += block.label, label_mass += block.label_mass;
+        taking_part += block.taking_part, lost |= block.lost;
+    }
+};
+
+// The sums of a block below `centre`; `careful` where classes may be out.
+template <class Wanted, bool careful, class T>
+Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_temperature) {
+    using A = Arithmetic<T>;
+    const Vector<A> zero{}, one = all(A{1});
+    Vector<A> equal{}, less{}, first{}, second{}, background{}, mass{}, label{}, label_mass{}, taking_part{};
+    Mask<A> lost{};
+
+    const auto add = [&](Vector<A> z, Mask<A> in, bool whole, Vector<A> v, Vector<A> t) {
+        const Vector<A> below = z - centre;
+        const Vector<A> e = exp<A>(below * inverse_temperature);
+        const Mask<A> top = below == 0;
+        equal = top ? equal + one : equal;
+        less += top ? zero : e;
+
+        const Vector<A> x = whole ? below : in ? below : zero;
+        if constexpr (Wanted::moments) first += e * x, second += e * x * x;
+        if constexpr (Wanted::background) {
+            v = whole ? v : in ? v : zero;
+            background += v * x;
+            mass += v;
+        } else {
+            background += x;
+        }
+        if constexpr (Wanted::label) label += t * x, label_mass += t;
+        if constexpr (Wanted::label && careful) lost |= ~in & (t != 0);
+        if constexpr (careful) taking_part = in ? taking_part + one : taking_part;
+    };
+
+    std::size_t k = 0;
+    for (; k + lanes<A> <= block.classes; k += lanes<A>) {
+        __builtin_prefetch(block.logits + k + block.classes, 0, 2);  // what is read next, be it of the next row
+        const Vector<A> z = load(block.logits + k);
+        add(z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
+            Wanted::label ? load(block.label + k) : zero);
+    }
+    if (k < block.classes) {
+        const std::size_t rest = block.classes - k;
+        const Vector<A> z = load_some(block.logits + k, rest, -infinity<A>);
+        add(z, careful ? z != -infinity<A> : counted<A>() < static_cast<A>(rest), false,
+            Wanted::background ? load_some(block.background + k, rest, A{0}) : zero,
+            Wanted::label ? load_some(block.label + k, rest, A{0}) : zero);
+    }
+
+    Sums total;
+    total.less = sum<A>(less), total.equal = sum<A>(equal);
+    total.taking_part = careful ? sum<A>(taking_part) : static_cast<double>(block.classes);
+    total.background = sum<A>(background);
+    total.mass = Wanted::background ? sum<A>(mass) : total.taking_part;
+    if constexpr (Wanted::moments) total.first = sum<A>(first), total.second = sum<A>(second);
+    if constexpr (Wanted::label) total.label = sum<A>(label), total.label_mass = sum<A>(label_mass);
+    for (std::size_t lane = 0; lane < lanes<A>; ++lane) total.lost |= lost[lane] != 0;
+    return total;
+}
+
+template <class Wanted, class T>
+void summary(const Row<T>& row, double inverse_temperature, Summaries<1>& to) {
+    using A = Arithmetic<T>;
+    constexpr std::size_t length = block_length<A>;
+    double most = -infinity<double>;
+    std::size_t top = 0;
+    Sums total;
+    for (std::size_t start = 0; start < row.classes; start += length) {
+        const Row<T> block{row.logits + start, Wanted::background ? row.background + start : nullptr,
+                           Wanted::label ? row.label + start : nullptr, std::min(length, row.classes - start)};
+        const double here = highest(block.logits, block.classes);
+        if (here > most) {
+            if (total.taking_part > 0) total.move(here - most, inverse_temperature);
+            most = here;
+            top = start;
+        }
+        const A centre = static_cast<A>(most == -infinity<double> ? 0 : most), b = static_cast<A>(inverse_temperature);
+        Sums part = sums<Wanted, false>(block, centre, b);
+        if (!std::isfinite(part.background + part.label + part.second)) part = sums<Wanted, true>(block, centre, b);
+        total += part;
+    }
+    to.highest[0] = most;
+    to.others[0] = total.less + (total.equal - 1), to.first[0] = total.first, to.second[0] = total.second;
+    to.background[0] = total.background, to.mass[0] = total.mass;
+    to.label[0] = total.label, to.label_mass[0] = total.label_mass;
+    to.taking_part[0] = total.taking_part, to.lost[0] = total.lost;
+    if constexpr (Wanted::argmax) {
+        const std::size_t found = position(row.logits + top, std::min(length, row.classes - top), static_cast<A>(most));
+        to.argmax[0] = static_cast<double>(top + found);
+    }
+}
+
+// Writes the gradient; past the caches if `streaming`, which spares reading what is overwritten.
+template <class Wanted, bool careful, bool streaming, class T>
+void gradient(const Row<T>& row, const Summaries<1>& summary, const Shares<1>& shares, T* to) {
+    using A = Arithmetic<T>;
+    const A centre = static_cast<A>(summary.centre(0)), slope = static_cast<A>(shares.slope[0]);
+    const A of_background = static_cast<A>(shares.background[0]), of_label = static_cast<A>(shares.label[0]);
+
+    const auto entry = [&](Vector<A> z, Vector<A> v, Vector<A> t) {
+        Vector<A> result = exp<A>(z - centre) * slope - (Wanted::background ? v * of_background : all(of_background));
+        if constexpr (Wanted::label) result -= t * of_label;
+        return careful ? z != -infinity<A> ? result : Vector<A>{} : result;
+    };
+    const auto some = [&](std::size_t k, std::size_t count) {
+        store_some(to + k, count,
+                   entry(load_some(row.logits + k, count, -infinity<A>),
+                         Wanted::background ? load_some(row.background + k, count, A{0}) : Vector<A>{},
+                         Wanted::label ? load_some(row.label + k, count, A{0}) : Vector<A>{}));
+    };
+
+    std::size_t k = 0;
+    if constexpr (streaming) {
+        k = std::min(to_alignment(to), row.classes);
+        if (k > 0) some(0, k);
+    }
+    for (; k + lanes<A> <= row.classes; k += lanes<A>) {
+        const Vector<A> result = entry(load(row.logits + k), Wanted::background ? load(row.background + k) : Vector<A>{},
+                                       Wanted::label ? load(row.label + k) : Vector<A>{});
+        streaming ? stream(to + k, result) : store(to + k, result);
+    }
+    if (k < row.classes) some(k, row.classes - k);
+}
+
+// One row, with the interface of narrow::Group.
+template <class Wanted, class T>
+class Group {
+public:
+    static constexpr std::size_t at_once = 1;
+
+    Group(const Input<T>& input, std::size_t i, std::size_t, void* scratch) : row(input[i]), i(i) {
+        if (!input.takes_part) return;
+        T* copy = static_cast<T*>(scratch);
+        for (std::size_t k = 0; k < row.classes; ++k) {
+            copy[k] = input.takes_part[i][k] ? row.logits[k] : minus_infinity<T>;
+        }
+        row.logits = copy;
+    }
+
+    void summaries(double inverse_temperature, Summaries<1>& to) { summary<Wanted>(row, inverse_temperature, to); }
+
+    double logit(std::size_t, std::size_t k) const { return widened_one(row.logits[k]); }
+
+    // `below` the centre, since the logits may be gone by now
+    double exponential(std::size_t, std::size_t, double below) const {
+        return exp<Arithmetic<T>>(all(static_cast<Arithmetic<T>>(below)))[0];
+    }
+
+    void gradient(const Summaries<1>& summary, const Shares<1>& shares, const Rows<T>& to, bool streaming) const {
+        if (summary.taking_part[0] < static_cast<double>(row.classes)) {
+            wide::gradient<Wanted, true, false>(row, summary, shares, to[i]);
+        } else if (streaming) {
+            wide::gradient<Wanted, false, true>(row, summary, shares, to[i]);
+        } else {
+            wide::gradient<Wanted, false, false>(row, summary, shares, to[i]);
+        }
+    }
+
+private:
+    Row<T> row;
+    std::size_t i;
+};
+
+}  // namespace smoothlab::INSTRUCTIONS::wide
