@@ -263,19 +263,23 @@ def _evidence(store: "Store") -> tuple["Evidence", tuple["Verdict", ...]]:
     """Measure every run of a store, and judge the claims of its study."""
     from . import lab
 
-    claims = lab.load(store.manifest["reference"]).study.claims
+    study = lab.load(store.manifest["reference"]).study
     records = store.records().values()
-    evidence = lab.gather(store, _progress(records, total=len(records), what="Measuring"))
-    return evidence, lab.judge(claims, evidence)
+    evidence = lab.gather(
+        store, _progress(records, total=len(records), what="Measuring"), measures=study.measures
+    )
+    return evidence, lab.judge(study.claims, evidence)
 
 
 def _write_page(
     store: "Store", path: Path, evidence: "Evidence", verdicts: tuple["Verdict", ...], *, show_page: bool
 ) -> None:
+    from . import lab
     from .report.page import write
     from .report.study import study_page
 
-    write(study_page(store, evidence, verdicts), path)
+    panels = lab.load(store.manifest["reference"]).study.panels
+    write(study_page(store, evidence, verdicts, panels), path)
     click.echo(f"\nReport: {path}")
     if show_page:
         click.launch(str(path))

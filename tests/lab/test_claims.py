@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from smoothlab.lab import Outcome, judge, paper
-from smoothlab.lab.evidence import MEASURES, Evidence
+from smoothlab.lab import Evidence, Outcome, judge, paper
+from smoothlab.lab.images import LISTED as MEASURES
 
 ALPHAS = (0.0, 0.05, 0.1, 0.2)
 LEVELS = {
@@ -29,7 +29,7 @@ def evidence(seeds: int = 10, **changed: tuple[float, ...]) -> Evidence:
         measure.name: np.array(levels.get(measure.name, (0.0,) * 4))[:, None] + noise[index] + own[index]
         for index, measure in enumerate(MEASURES)
     }
-    return Evidence(ALPHAS, tuple(range(seeds)), values, {})
+    return Evidence({"alpha": ALPHAS, "seed": tuple(range(seeds))}, values, {})
 
 
 def outcomes(of: Evidence) -> dict[str, Outcome]:
@@ -81,7 +81,7 @@ def test_two_seeds_decide_nothing():
 
 def test_no_run_at_all_decides_nothing():
     empty = {name: np.full_like(values, np.nan) for name, values in evidence().values.items()}
-    for verdict in judge(paper.IMAGES, Evidence(ALPHAS, tuple(range(10)), empty, {})):
+    for verdict in judge(paper.IMAGES, Evidence({"alpha": ALPHAS, "seed": tuple(range(10))}, empty, {})):
         assert verdict.outcome in (Outcome.UNDECIDED, Outcome.OUT_OF_REGIME)
         assert verdict.estimate.n == 0
 

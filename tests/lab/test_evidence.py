@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from smoothlab.lab import Store, gather, load, run
-from smoothlab.lab.evidence import MEASURES, achieved_smoothing, measure
+from smoothlab.lab import Cell, Run, Store, gather, load, run
+from smoothlab.lab.images import LISTED, achieved_smoothing, take
 from smoothlab.measures import ideal_gap
 from smoothlab.predictions import Predictions
 
@@ -15,6 +15,11 @@ def said(n=200, scale=3.0, features=True) -> Predictions:
     return Predictions(logits, labels, features=logits if features else None, weight=np.eye(4))
 
 
+def measure(train, validation, test):
+    cell = Cell((("alpha", 0.0), ("seed", 0)))
+    return take(Run(cell, {"train": train, "validation": validation, "test": test}))
+
+
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_a_model_that_fits_its_smoothed_targets_has_achieved_alpha(alpha, classes):
@@ -25,9 +30,9 @@ def test_a_model_that_fits_its_smoothed_targets_has_achieved_alpha(alpha, classe
 
 def test_every_measure_has_a_name_a_label_and_a_definition_and_is_taken():
     taken = measure(said(), said(), said(features=False))
-    assert set(taken) == {each.name for each in MEASURES}
+    assert set(taken) == {each.name for each in LISTED}
     assert all(np.isfinite(list(taken.values())))
-    assert len({each.label for each in MEASURES}) == len(MEASURES)
+    assert len({each.label for each in LISTED}) == len(LISTED)
 
 
 def test_the_temperature_comes_from_validation_data_alone():

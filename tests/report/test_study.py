@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from smoothlab.lab import Evidence, Store, gather, judge, load, paper, run
-from smoothlab.lab.evidence import MEASURES
+from smoothlab.lab.images import LISTED as MEASURES
 from smoothlab.report import render
-from smoothlab.report.study import card, study_page
+from smoothlab.report.card import card
+from smoothlab.report.study import study_page
 
 ALPHAS = (0.0, 0.05, 0.1)
 NOISE = np.random.default_rng(11).normal(0, 5e-4, (len(MEASURES), 3, 10))
@@ -26,7 +27,7 @@ def evidence(seeds: int = 10, **changed: tuple[float, float, float]) -> Evidence
         measure.name: np.array(levels.get(measure.name, (0.0, 0.0, 0.0)))[:, None] + NOISE[index][:, :seeds]
         for index, measure in enumerate(MEASURES)
     }
-    return Evidence(ALPHAS, tuple(range(seeds)), values, {})
+    return Evidence({"alpha": ALPHAS, "seed": tuple(range(seeds))}, values, {})
 
 
 @pytest.mark.parametrize(

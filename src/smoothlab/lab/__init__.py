@@ -1,20 +1,30 @@
 """The laboratory: a grid of runs, the store that keeps them, and the verdict on every claim."""
 
+from .cell import Cell, Run
 from .claims import Claim, Finding, Outcome, Verdict, judge
 from .evidence import Evidence, gather
+from .images import IMAGES
+from .measures import Measure, Measures
+from .panel import Panel, Trace
 from .runner import in_processes, run
 from .store import Store
-from .study import Cell, Source, Study, load
+from .study import Source, Study, load
 
 __all__ = [
+    "IMAGES",
     "Cell",
     "Claim",
     "Evidence",
     "Finding",
+    "Measure",
+    "Measures",
     "Outcome",
+    "Panel",
+    "Run",
     "Source",
     "Store",
     "Study",
+    "Trace",
     "Verdict",
     "gather",
     "in_processes",

@@ -101,7 +101,8 @@ def judge(claims: Sequence[Claim], evidence: Evidence) -> tuple[Verdict, ...]:
     >>> import numpy as np
     >>> from smoothlab.lab import Evidence, judge, paper
     >>> fitted = np.array([[1.9, 1.8, 2.0, 1.9], [1.0, 1.1, 0.9, 1.0]])
-    >>> evidence = Evidence((0.0, 0.1), (0, 1, 2, 3), {"temperature": fitted}, {})
+    >>> factors = {"alpha": (0.0, 0.1), "seed": (0, 1, 2, 3)}
+    >>> evidence = Evidence(factors, {"temperature": fitted}, {})
     >>> verdict, = judge([paper.TEMPERATURE_FALLS], evidence)
     >>> print(verdict.outcome, verdict.estimate)
     PASS -0.90 [-1.16, -0.64], n = 4

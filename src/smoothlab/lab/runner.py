@@ -14,8 +14,9 @@ from typing import cast
 
 from filelock import FileLock, Timeout
 
+from .cell import Cell, Run
 from .store import Record, Store
-from .study import Cell, Source, load
+from .study import Source, Study, load
 
 PACKAGES = ("smoothlab", "numpy", "torch", "safetensors")
 
@@ -77,12 +78,27 @@ def run(source: Source, store: Store, *, executor: Executor, keep: bool = False)
         with FileLock(store.path / "lock", timeout=0):
             store.sweep()
             cells = missing(source, store, keep=keep)
-            if cells:
-                yield from executor(_Task(source.reference, store.path.resolve()), cells)
+            for wave in _waves(source.study, cells):
+                yield from executor(_Task(source.reference, store.path.resolve()), wave)
     except Timeout:
         raise ValueError(
             f"Another process runs a study in {store.path}. Wait for it, or choose another --store FOLDER."
         ) from None
+
+
+def _waves(study: Study, cells: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
+    """Cells that can run side by side: teachers before their students, and students of students after those."""
+    left = dict.fromkeys(cells)
+    while left:
+        ready = tuple(cell for cell in left if study.teacher is None or study.teacher(cell) not in left)
+        if not ready:
+            raise ValueError(
+                f"`teacher` must lead to a cell that has none, but it goes round from {next(iter(left)).key}. "
+                "Let the first cell of each chain have None."
+            )
+        yield ready
+        for cell in ready:
+            del left[cell]
 
 
 @dataclass(frozen=True)
@@ -96,15 +112,31 @@ class _Task:
         source, store = load(self.reference), Store.open(self.path)
         start = time.perf_counter()
         predictions, failure = {}, None
+        teacher = source.study.teacher(cell) if source.study.teacher else None
         try:
-            predictions = source.study.run(cell)
+            predictions = source.study.run(*self._asked(source.study, store, cell, teacher))
         except FloatingPointError as diverged:  # the run itself failed, and would again: that is a result
             failure = str(diverged)
         except Exception as error:
             raise RuntimeError(f"The study's `run` raised an error in the cell {cell.key}.") from error
-        record = Record(cell, time.perf_counter() - start, versions(), source.fingerprint, failure)
+        key = None if teacher is None else teacher.key
+        record = Record(cell, time.perf_counter() - start, versions(), source.fingerprint, failure, key)
         store.write(record, predictions)
         return record
+
+    @staticmethod
+    def _asked(
+        study: Study, store: Store, cell: Cell, teacher: Cell | None
+    ) -> tuple[Cell] | tuple[Cell, Run | None]:
+        """What `run` is called with."""
+        if study.teacher is None:
+            return (cell,)
+        if teacher is None:
+            return cell, None
+        record = store.record(teacher.key)
+        if record.failure is not None:
+            raise FloatingPointError(f"its teacher {teacher.key} failed: {record.failure}")
+        return cell, store.read(record)
 
 
 def versions() -> dict[str, str]:

@@ -19,20 +19,25 @@ from pathlib import Path
 
 from .._files import flush, write_text
 from ..predictions import Predictions
-from .study import Cell, Source
+from .cell import Cell, Run
+from .study import Source
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a cell. `failure` says why a run has no predictions, and is `None` where it has."""
+    """What became of a cell. `failure` says why a run has no predictions, and is `None` where it has.
+
+    `teacher` is the key of the cell whose predictions this one learned from.
+    """
 
     cell: Cell
     seconds: float
     versions: Mapping[str, str]
     fingerprint: str
     failure: str | None = None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Store:
             "reference": source.reference,
             "factors": {factor: list(levels) for factor, levels in source.study.factors.items()},
             "settings": dict(source.study.settings),
+            "cells": len(source.study.cells()),
             "fingerprint": source.fingerprint,
             "text": source.text,
         }
@@ -102,21 +108,34 @@ class Store:
 
     def records(self) -> dict[str, Record]:
         """Every finished cell by its key, failed ones included."""
-        records = {}
-        for folder in sorted((self.path / "cells").iterdir()):
-            try:
-                fields = json.loads((folder / "cell.json").read_text())
-                fields["cell"] = Cell(tuple((factor, level) for factor, level in fields["cell"]))
-                records[folder.name] = Record(**fields)
-            except (OSError, ValueError, TypeError, KeyError):
-                raise ValueError(
-                    f"{folder} is not a cell that smoothlab wrote. Delete that folder; the study runs it again."
-                ) from None
-        return records
+        return {folder.name: self.record(folder.name) for folder in sorted((self.path / "cells").iterdir())}
 
     def predictions(self, cell: Cell, split: str) -> Predictions:
         """The stored predictions of one split of a finished cell, memory-mapped."""
         return Predictions.load(self.path / "cells" / cell.key / f"{split}.safetensors")
+
+    def read(self, record: Record) -> Run:
+        """What a finished cell left, and its teacher's run."""
+        folder = self.path / "cells" / record.cell.key
+        predictions = {file.stem: Predictions.load(file) for file in sorted(folder.glob("*.safetensors"))}
+        teacher = None if record.teacher is None else self.read(self.record(record.teacher))
+        return Run(record.cell, predictions, teacher)
+
+    def record(self, key: str) -> Record:
+        """The record of one finished cell.
+
+        Raises:
+            ValueError: its folder is not what smoothlab writes.
+        """
+        folder = self.path / "cells" / key
+        try:
+            fields = json.loads((folder / "cell.json").read_text())
+            fields["cell"] = Cell(tuple((factor, level) for factor, level in fields["cell"]))
+            return Record(**fields)
+        except (OSError, ValueError, TypeError, KeyError):
+            raise ValueError(
+                f"{folder} is not a cell that smoothlab wrote. Delete that folder; the study runs it again."
+            ) from None
 
     def write(self, record: Record, predictions: Mapping[str, Predictions]) -> None:
         """Keep a cell, whole or not at all. A cell that somebody else finished in the meantime stays theirs."""

@@ -2,7 +2,8 @@
 
 A study file is a Python file that defines `study = Study(...)`. Its docstring says what is claimed, what it costs
 and the command. The function `run(cell)` trains whatever it wants and returns the predictions of each split; it
-must depend on nothing but its cell, because cells run in other processes and in any order.
+must depend on nothing but its cell, because cells run in other processes and in any order. Where students learn
+from teachers, `teacher(cell)` names the cell that must be finished before, and `run(cell, taught_by)` gets its run.
 """
 
 import hashlib
@@ -16,10 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import _checks
 from ..predictions import Predictions
+from .cell import Cell
+from .images import IMAGES, PANELS
+from .measures import Measures
+from .panel import Panel
 
 if TYPE_CHECKING:
     from .claims import Claim
@@ -31,32 +36,12 @@ LEVEL = r"[\w-]+=[\w.+-]*\w"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of the grid: a level for each factor, in the study's order.
-
-    >>> from smoothlab.lab import Cell
-    >>> cell = Cell((("alpha", 0.1), ("seed", 3)))
-    >>> cell["alpha"], cell.key
-    (0.1, 'alpha=0.1,seed=3')
-    """
-
-    levels: tuple[tuple[str, float | int | str], ...]
-
-    def __getitem__(self, factor: str) -> Any:
-        return dict(self.levels)[factor]
-
-    @property
-    def key(self) -> str:
-        """The name of the cell, and of its folder in a store."""
-        return ",".join(f"{factor}={level}" for factor, level in self.levels)
-
-
-@dataclass(frozen=True)
 class Study:
     """A question, its grid, and how one cell of it is run.
 
-    `factors` maps each factor to its levels; the grid is their product. Paired evidence needs the factors
-    `alpha` (with 0, the control) and `seed`. `settings` describes for a reader what all cells share.
+    `factors` maps each factor to its levels; the grid is their product, less the cells that `skip` refuses. Paired
+    evidence needs the factors `alpha` (with 0, the control) and `seed`. `measures` are taken of every run, `claims`
+    are judged by them, and `panels` say what the report draws. `settings` describes for a reader what all cells share.
 
     Raises:
         ValueError: a factor without levels or with one twice, `alpha` or `seed` missing, or a name or level that
@@ -70,9 +55,13 @@ class Study:
 
     name: str
     factors: Mapping[str, tuple[float | int | str, ...]]
-    run: Callable[[Cell], Mapping[str, Predictions]]
+    run: Callable[..., Mapping[str, Predictions]]
     claims: tuple["Claim", ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    measures: Measures = IMAGES
+    panels: tuple[Panel, ...] = PANELS
+    teacher: Callable[[Cell], Cell | None] | None = None
+    skip: Callable[[Cell], bool] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
@@ -106,7 +95,8 @@ class Study:
         names = sorted(self.factors, key=lambda factor: factor != "seed")
         grid = itertools.product(*(self.factors[name] for name in names))
         rows = (dict(zip(names, levels, strict=True)) for levels in grid)
-        return tuple(Cell(tuple((factor, row[factor]) for factor in self.factors)) for row in rows)
+        cells = (Cell(tuple((factor, row[factor]) for factor in self.factors)) for row in rows)
+        return tuple(cell for cell in cells if self.skip is None or not self.skip(cell))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from ..audit import Audit, Line
 from ..lab import Evidence, Outcome, Store, Verdict
-from ..lab.evidence import MEASURES
 from ..measures.estimate import mean_estimate
 from . import typeset
 from .audit import HEADINGS, in_words, in_words_compared, row
+from .study import slices
 
 STYLES = {
     Outcome.PASS: "bold green",
@@ -20,19 +20,6 @@ STYLES = {
     Outcome.UNDECIDED: "bold yellow",
     Outcome.OUT_OF_REGIME: "dim",
 }
-SHOWN = (
-    "accuracy",
-    "ece",
-    "ece_scaled",
-    "gap",
-    "nll",
-    "nll_scaled",
-    "temperature",
-    "nc1",
-    "scatter_ratio",
-    "gamma",
-    "train_accuracy",
-)
 
 
 def print_study(
@@ -40,13 +27,16 @@ def print_study(
 ) -> None:
     """Print what a store says; `console` defaults to standard output."""
     console = console or Console(highlight=False)
-    there = np.isfinite(evidence.values["accuracy"])
     console.print(Text(store.manifest["question"], style="bold"))
     failed = f", {len(evidence.failures)} failed" if evidence.failures else ""
     console.print(
-        f"{there.sum()} of {there.size} runs{failed}; means over seeds, with half of the 95 % interval\n"
+        f"{evidence.finished.sum()} of {store.manifest['cells']} runs{failed}; "
+        "means over seeds, with half of the 95 % interval\n"
     )
-    console.print(_measures(evidence))
+    for name, part in slices(evidence):
+        if name:
+            console.print(Text(name, style="bold"))
+        console.print(_measures(part))
     for verdict in verdicts:
         console.print(_verdict(verdict))
     for key, reason in evidence.failures.items():
@@ -90,10 +80,10 @@ def _measures(evidence: Evidence) -> Table:
     table.add_column("alpha", no_wrap=True)
     for alpha in evidence.alphas:
         table.add_column(f"{alpha:g}", justify="right", no_wrap=True)
-    labels = {measure.name: measure.label for measure in MEASURES}
-    for name in SHOWN:
-        table.add_row(labels[name], *(_cell(evidence, name, alpha) for alpha in evidence.alphas))
-    table.add_row("n", *(str(int(np.isfinite(row).sum())) for row in evidence.values["accuracy"]))
+    for name in evidence.measures.shown:
+        label = evidence.measures[name].label
+        table.add_row(label, *(_cell(evidence, name, alpha) for alpha in evidence.alphas))
+    table.add_row("n", *(str(int(row.sum())) for row in evidence.finished))
     return table
 
 

@@ -94,5 +94,5 @@ def test_more_curves_than_colours_are_refused(number):
 
 
 def test_a_curve_has_an_estimate_and_its_seeds_for_every_alpha():
-    with pytest.raises(ValueError, match="`alphas` has 2, `estimates` has 3"):
+    with pytest.raises(ValueError, match="`positions` has 2, `estimates` has 3"):
         make(alphas=(0.0, 0.1))

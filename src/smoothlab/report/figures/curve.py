@@ -1,7 +1,7 @@
-"""A measure over alpha: the mean over seeds with its interval as a band, every seed as a faint dot.
+"""A measure over alpha, or whatever else a study varies: the mean over seeds with its band, every seed as a faint dot.
 
-The line and the band are straight between the alphas that were run: there they guide the eye and claim nothing.
-An alpha without a value leaves a gap, and one without an interval (a single seed) leaves the band open.
+The line and the band are straight between the positions that were run: there they guide the eye and claim nothing.
+One without a value leaves a gap, and one without an interval (a single seed) leaves the band open.
 """
 
 import math
@@ -15,25 +15,25 @@ from .. import typeset
 from .figure import SYMBOLS, TONES, Figure, Tone, axis, canvas, coordinate, coordinates, inert
 
 DASHES = ("solid", "dash", "dot", "dashdot")
-ROOM = 0.06  # of the span, left and right of the outermost alphas
+ROOM = 0.06  # of the span, left and right of the outermost positions
 LABELS_APART = 0.07  # of the axis: tick labels that are closer would touch on a phone
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: an estimate for every alpha, and the values of the single seeds that it came from."""
+    """One line: an estimate for every position, and the values of the single seeds that it came from."""
 
     name: str
-    alphas: tuple[float, ...]
+    positions: tuple[float, ...]
     estimates: tuple[Estimate, ...]
     points: tuple[tuple[float, ...], ...]
     tone: Tone = Tone.SMOOTHED
 
     def __post_init__(self) -> None:
         _checks.same_length(
-            ["alphas", "estimates", "points"], [len(self.alphas), len(self.estimates), len(self.points)]
+            ["positions", "estimates", "points"], [len(self.positions), len(self.estimates), len(self.points)]
         )
-        _checks.at_least("len(alphas)", len(self.alphas), 1)
+        _checks.at_least("len(positions)", len(self.positions), 1)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,11 @@ def draw_curves(
     measure: str,
     definition: str,
     references: Sequence[Reference] = (),
+    along: str = "α",
 ) -> Figure:
     """One to four curves on one axis, which `measure` names; `definition` says how it is computed, and on what.
+
+    `along` names the axis below.
 
     Raises `ValueError` for no curve or more than four.
 
@@ -67,24 +70,26 @@ def draw_curves(
     True
     """
     _checks.within("len(curves)", len(curves), 1, len(TONES))
-    alphas = sorted({alpha for curve in curves for alpha in curve.alphas})
-    room = ROOM * (alphas[-1] - alphas[0] or 1)
-    ends = coordinates([alphas[0] - room, alphas[-1] + room])
+    positions = sorted({position for curve in curves for position in curve.positions})
+    room = ROOM * (positions[-1] - positions[0] or 1)
+    ends = coordinates([positions[0] - room, positions[-1] + room])
     traces = [_line(reference, ends) for reference in references]
-    traces += [trace for index, curve in enumerate(curves) for trace in _traces(index, curve)]
+    traces += [trace for index, curve in enumerate(curves) for trace in _traces(index, curve, along)]
     layout = canvas(
-        xaxis=axis("α", range=ends, tickvals=_apart(alphas), tickangle=0, showgrid=False),
+        xaxis=axis(inert(along), range=ends, tickvals=_apart(positions), tickangle=0, showgrid=False),
         yaxis=axis(inert(measure), nticks=6, showline=False, ticks=""),
         showlegend=len(curves) > 1,
         annotations=[_label(reference) for reference in references],
     )
-    return Figure(title, (definition, _how_to_read(curves)), tuple(traces), layout, aspect=0.82)
+    return Figure(title, (definition, _how_to_read(curves, along)), tuple(traces), layout, aspect=0.82)
 
 
-def _traces(index: int, curve: Curve) -> list[dict[str, Any]]:
+def _traces(index: int, curve: Curve, along: str) -> list[dict[str, Any]]:
     """The band, the seeds and the mean, in the order in which they lie on each other."""
     band_x, band_y = _band(curve)
-    seeds = [(a, value) for a, values in zip(curve.alphas, curve.points, strict=True) for value in values]
+    seeds = [
+        (at, value) for at, values in zip(curve.positions, curve.points, strict=True) for value in values
+    ]
     shared = {"type": "scatter", "legendgroup": f"curve {index}", "name": inert(curve.name)}
     band = shared | {
         "x": band_x,
@@ -97,7 +102,7 @@ def _traces(index: int, curve: Curve) -> list[dict[str, Any]]:
         "showlegend": False,
     }
     dots = shared | {
-        "x": coordinates([alpha for alpha, _ in seeds]),
+        "x": coordinates([position for position, _ in seeds]),
         "y": coordinates([value for _, value in seeds]),
         "mode": "markers",
         "marker": {"size": 4, "color": curve.tone.line, "opacity": 0.35, "symbol": SYMBOLS[index]},
@@ -105,15 +110,15 @@ def _traces(index: int, curve: Curve) -> list[dict[str, Any]]:
         "showlegend": False,
     }
     mean = shared | {
-        "x": coordinates(curve.alphas),
+        "x": coordinates(curve.positions),
         "y": coordinates([estimate.value for estimate in curve.estimates]),
         "mode": "lines+markers",
         "line": {"width": 2.25, "color": curve.tone.line, "dash": DASHES[index]},
         "marker": {"size": 7, "color": curve.tone.line, "symbol": SYMBOLS[index]},
         "hoverinfo": "text",
         "hovertext": [
-            f"{inert(curve.name)}<br>α = {alpha:g}<br>{typeset.line(estimate)}"
-            for alpha, estimate in zip(curve.alphas, curve.estimates, strict=True)
+            f"{inert(curve.name)}<br>{inert(along)} = {position:.4g}<br>{typeset.line(estimate)}"
+            for position, estimate in zip(curve.positions, curve.estimates, strict=True)
         ],
     }
     return [band, dots, mean]
@@ -124,9 +129,9 @@ def _band(curve: Curve) -> tuple[list[float | None], list[float | None]]:
     x: list[float | None] = []
     y: list[float | None] = []
     run: list[tuple[float, Estimate]] = []
-    for alpha, estimate in [*zip(curve.alphas, curve.estimates, strict=True), (math.nan, None)]:
+    for position, estimate in [*zip(curve.positions, curve.estimates, strict=True), (math.nan, None)]:
         if estimate is not None and math.isfinite(estimate.low) and math.isfinite(estimate.high):
-            run.append((alpha, estimate))
+            run.append((position, estimate))
             continue
         if run:
             there, back = [(a, e.low) for a, e in run], [(a, e.high) for a, e in reversed(run)]
@@ -137,13 +142,13 @@ def _band(curve: Curve) -> tuple[list[float | None], list[float | None]]:
     return x, y
 
 
-def _apart(alphas: Sequence[float]) -> list[float]:
-    """The alphas that get a tick label: all of them, or those that stand far enough from the one before."""
-    span = alphas[-1] - alphas[0]
-    chosen = [alphas[0]]
-    for alpha in alphas[1:]:
-        if alpha - chosen[-1] >= LABELS_APART * span:
-            chosen.append(alpha)
+def _apart(positions: Sequence[float]) -> list[float]:
+    """The positions that get a tick label: all of them, or those that stand far enough from the one before."""
+    span = positions[-1] - positions[0]
+    chosen = [positions[0]]
+    for position in positions[1:]:
+        if position - chosen[-1] >= LABELS_APART * span:
+            chosen.append(position)
     return chosen
 
 
@@ -173,9 +178,12 @@ def _label(reference: Reference) -> dict[str, Any]:
     }
 
 
-def _how_to_read(curves: Sequence[Curve]) -> str:
+def _how_to_read(curves: Sequence[Curve], along: str) -> str:
     estimates = [estimate for curve in curves for estimate in curve.estimates if estimate.n > 0]
     counts = sorted({estimate.n for estimate in estimates})
     levels = sorted({typeset.percent(estimate.level) for estimate in estimates})
     n = " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])])) if counts else "0"
-    return f"Line: mean over seeds, with its {' or '.join(levels)} interval. Dots: single seeds, n = {n} at each α."
+    return (
+        f"Line: mean over seeds, with its {' or '.join(levels)} interval. "
+        f"Dots: single seeds, n = {n} at each {along}."
+    )

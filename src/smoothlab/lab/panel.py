@@ -1,0 +1,49 @@
+"""What a study wants drawn: one measure over a factor, or over another measure, a line for each slice of the grid.
+
+A panel is data, which the report draws; a study needs no drawing code of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One line: the slice of the grid that it shows, as levels of all factors but the seed and the panel's own.
+
+    >>> from smoothlab.lab import Trace
+    >>> Trace("hard teacher", {"arm": "distilled", "alpha": 0.0}).levels["arm"]
+    'distilled'
+    """
+
+    label: str
+    levels: Mapping[str, float | int | str] = field(default_factory=dict)
+    along: str | None = None
+    """The factor along which the line runs; the panel's, if `None`."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture of one measure. Points run along the levels of a factor and lie at the mean of `x`.
+
+    `x` is the name of a factor, or of a measure: then the points of different factors meet on one axis.
+
+    >>> from smoothlab.lab import Panel, Trace
+    >>> panel = Panel("Accuracy of the student", "accuracy", along="temperature", traces=(Trace("hard teacher"),))
+    >>> panel.x
+    'temperature'
+    """
+
+    title: str
+    measure: str
+    traces: tuple[Trace, ...] = (Trace("all"),)
+    along: str = "alpha"
+    x: str = ""
+    text: str = ""
+    """A sentence or two above the picture: what to look for, and what the paper shows there."""
+    reference: tuple[str, float] | None = None
+    """A level worth knowing, such as ("no change", 1.0)."""
+
+    def __post_init__(self) -> None:
+        if not self.x:
+            object.__setattr__(self, "x", self.along)

@@ -1,0 +1,118 @@
+"""Pictures of single runs: what one network does with its confidence, and with its penultimate layer.
+
+Curves are over seeds; these are one seed's, the first that has a run at every alpha, because a picture of a mean would
+be a picture of no network.
+"""
+
+import numpy as np
+
+from ..lab import Evidence, Store
+from ..measures.calibration import reliability
+from ..measures.plane import template_plane
+from ..predictions import Predictions
+from ..scaling.temperature import Temperature
+from .figures import PlaneFrame, PlanePanel, ReliabilitySeries, Tone, draw_plane, draw_reliability
+from .page import Section
+
+PLANE_CLASSES = (0, 1, 2)
+PLANE_EXAMPLES = 100
+"""Examples a class in the plane, as in the paper's figure 1."""
+
+
+def picture_sections(store: Store, evidence: Evidence) -> tuple[Section, ...]:
+    """The reliability diagrams and the plane, of the first seed that is whole; nothing where none is."""
+    seed = _first_whole_seed(evidence)
+    if seed is None:
+        return ()
+    return _reliability_section(store, evidence, seed), *_plane_section(store, evidence, seed)
+
+
+def _first_whole_seed(evidence: Evidence) -> int | None:
+    """The first seed whose run is there at every alpha: pictures of single runs show that one."""
+    whole = np.isfinite(evidence.values["accuracy"]).all(0)
+    return evidence.seeds[int(whole.argmax())] if whole.any() else None
+
+
+def _load(store: Store, alpha: float, seed: int, split: str) -> Predictions:
+    cell = next(
+        record.cell
+        for record in store.records().values()
+        if record.cell["alpha"] == alpha and record.cell["seed"] == seed and record.failure is None
+    )
+    return store.predictions(cell, split)
+
+
+def _reliability_section(store: Store, evidence: Evidence, seed: int) -> Section:
+    alpha = evidence.best("validation_ece")
+    hard, hard_scaled = _before_and_after(store, 0.0, seed, name="hard", tone=Tone.HARD)
+    name = f"smoothed, α = {alpha:g}"
+    smoothed, smoothed_scaled = _before_and_after(store, alpha, seed, name=name, tone=Tone.SMOOTHED)
+    return Section(
+        "Does confidence mean what it says?",
+        (
+            "On the diagonal, a model that is 80 % confident is right 80 % of the time. The bands show how far from "
+            f"it a perfectly calibrated model would stray by chance. Test data, seed {seed}.",
+        ),
+        (
+            draw_reliability([hard, smoothed], title="Hard labels against smoothed ones"),
+            draw_reliability([hard, hard_scaled], title="Hard labels, and one temperature"),
+            draw_reliability([smoothed, smoothed_scaled], title="Smoothed labels, and one temperature"),
+        ),
+    )
+
+
+def _before_and_after(
+    store: Store, alpha: float, seed: int, *, name: str, tone: Tone
+) -> tuple[ReliabilitySeries, ReliabilitySeries]:
+    """One run's reliability on test data, and the same after the temperature that validation data fits."""
+    test, validation = (_load(store, alpha, seed, split) for split in ("test", "validation"))
+    scaled = Temperature().fit(validation.logits, validation.labels).transform(test.logits)
+    return (
+        ReliabilitySeries(name, reliability(test.logits, test.labels), tone),
+        ReliabilitySeries(f"{name}, after", reliability(scaled, test.labels), Tone.SCALED),
+    )
+
+
+def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
+    """The paper's figure 1, where features were kept and there are three classes."""
+    frames, names = [], []
+    for alpha in evidence.alphas:
+        train, validation = (_load(store, alpha, seed, split) for split in ("train", "validation"))
+        if train.features is None or train.weight is None or validation.features is None:
+            return ()
+        if train.logits.shape[1] < 3:
+            return ()
+        frames.append(PlaneFrame(alpha, _panel(train), _panel(validation)))
+        names = train.meta.get("classes") or [f"class {label}" for label in PLANE_CLASSES]
+    figure = draw_plane(
+        frames[0],
+        frames[1:],
+        classes=tuple(str(names[label]) for label in PLANE_CLASSES),
+        title="The penultimate layer, hard and smoothed",
+        start=evidence.alphas.index(evidence.best("validation_ece")) - 1,
+    )
+    return (
+        Section(
+            "What does smoothing do to the representation?",
+            (
+                "Each point is an example, seen in the plane through the templates of three classes, as in the "
+                f"paper's figure 1. Move the slider to change α. Seed {seed}, up to {PLANE_EXAMPLES} examples "
+                "a class.",
+            ),
+            (figure,),
+        ),
+    )
+
+
+def _panel(predictions: Predictions) -> PlanePanel:
+    assert predictions.features is not None
+    assert predictions.weight is not None
+    chosen = np.concatenate(
+        [np.flatnonzero(predictions.labels == label)[:PLANE_EXAMPLES] for label in PLANE_CLASSES]
+    )
+    plane = template_plane(predictions.weight, predictions.bias, classes=PLANE_CLASSES)
+    return PlanePanel(
+        plane.project(np.asarray(predictions.features[chosen], np.float64)),
+        np.asarray(predictions.labels[chosen]),
+        plane.templates,
+    )
