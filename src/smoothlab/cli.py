@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,8 +13,9 @@ from . import __version__
 from ._files import write_text
 
 if TYPE_CHECKING:
-    from .lab import Evidence, Source, Store, Verdict
+    from .lab import Source, Store
     from .predictions import Predictions
+    from .report.study import Answer
 
 Item = TypeVar("Item")
 EXTRAS = ("torch", "plotly", "jinja2", "joblib", "filelock", "sklearn")
@@ -59,13 +60,25 @@ def main() -> None:
 @click.option(
     "--store", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/NAME]"
 )
+@click.option(
+    "--data",
+    nargs=2,
+    metavar="NAME FOLDER",
+    help="Other images: fashion_mnist, mnist, cifar10 or cifar100, and where they lie.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
 @click.option("--dry", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--keep", is_flag=True, help="Reuse finished cells although the study file has changed.")
 @click.option("--open", "show_page", is_flag=True, help="Open the report in a browser at the end.")
 @_spoken()
 def study(
-    study: str, store: Path | None, workers: int | None, dry: bool, keep: bool, show_page: bool
+    study: str,
+    store: Path | None,
+    data: tuple[str, str] | None,
+    workers: int | None,
+    dry: bool,
+    keep: bool,
+    show_page: bool,
 ) -> None:
     """Run a study: train what is missing, judge the claims, write the report.
 
@@ -80,14 +93,16 @@ def study(
     """
     from . import lab
 
-    source = lab.load(study)
-    path = store or Path("runs") / source.study.name
+    plan = lab.plan(study, data)
+    path = store or Path("runs") / plan.name
     if dry:
-        _say_what_would_run(source, path, keep=keep)
+        for source in plan.sources:
+            _say_what_would_run(source, path / source.study.name if plan.is_suite else path, keep=keep)
         return
-    into = lab.Store.create(path, source)
-    _train(source, into, workers=workers, keep=keep)
-    _judge(into, show_page=show_page, page=path / "report.html")
+    stores = plan.stores(path)
+    for source, into in zip(plan.sources, stores, strict=True):
+        _train(source, into, workers=workers, keep=keep)
+    _say(plan.question, stores, page=path / "report.html", show_page=show_page)
 
 
 @main.command(short_help="Print the verdicts of a run store.")
@@ -99,11 +114,8 @@ def show(store: Path) -> None:
     A half-finished store is welcome: pairs of runs that are there count.
     """
     from . import lab
-    from .report.terminal import print_study
 
-    opened = lab.Store.open(store)
-    evidence, verdicts = _evidence(opened)
-    print_study(opened, evidence, verdicts)
+    _say(*lab.open_stores(store))
 
 
 @main.command(short_help="Print the verdicts of a run store.")
@@ -120,8 +132,8 @@ def report(store: Path, output: Path | None, show_page: bool) -> None:
     """
     from . import lab
 
-    opened = lab.Store.open(store)
-    _write_page(opened, output or store / "report.html", *_evidence(opened), show_page=show_page)
+    question, stores = lab.open_stores(store)
+    _write_page(question, _answers(stores), output or store / "report.html", show_page=show_page)
 
 
 @main.command(short_help="Audit saved logits.")
@@ -251,35 +263,42 @@ def _train(source: "Source", store: "Store", *, workers: int | None, keep: bool)
             click.echo(f"{record.cell.key} failed: {record.failure}", err=True)
 
 
-def _judge(store: "Store", *, show_page: bool, page: Path) -> None:
+def _say(
+    question: str, stores: "Sequence[Store]", *, page: Path | None = None, show_page: bool = False
+) -> None:
+    """Print what the stores say, and write it as a page."""
     from .report.terminal import print_study
 
-    evidence, verdicts = _evidence(store)
-    print_study(store, evidence, verdicts)
-    _write_page(store, page, evidence, verdicts, show_page=show_page)
+    answers = _answers(stores)
+    for answer in answers:
+        print_study(answer.store, answer.evidence, answer.verdicts)
+    if page:
+        _write_page(question, answers, page, show_page=show_page)
 
 
-def _evidence(store: "Store") -> tuple["Evidence", tuple["Verdict", ...]]:
-    """Measure every run of a store, and judge the claims of its study."""
+def _answers(stores: "Sequence[Store]") -> "tuple[Answer, ...]":
+    """Measure every run of the stores, and judge the claims of all their studies as one family."""
     from . import lab
+    from .report.study import Answer
 
-    study = lab.load(store.manifest["reference"]).study
-    records = store.records().values()
-    evidence = lab.gather(
-        store, _progress(records, total=len(records), what="Measuring"), measures=study.measures
+    studies = [lab.source_of(store).study for store in stores]
+    evidence = []
+    for store, study in zip(stores, studies, strict=True):
+        records = store.records().values()
+        seen = _progress(records, total=len(records), what="Measuring")
+        evidence.append(lab.gather(store, seen, measures=study.measures))
+    verdicts = lab.judge_families([(study.claims, of) for study, of in zip(studies, evidence, strict=True)])
+    return tuple(
+        Answer(store, of, found, study.panels)
+        for store, of, found, study in zip(stores, evidence, verdicts, studies, strict=True)
     )
-    return evidence, lab.judge(study.claims, evidence)
 
 
-def _write_page(
-    store: "Store", path: Path, evidence: "Evidence", verdicts: tuple["Verdict", ...], *, show_page: bool
-) -> None:
-    from . import lab
+def _write_page(question: str, answers: "Sequence[Answer]", path: Path, *, show_page: bool) -> None:
     from .report.page import write
-    from .report.study import study_page
+    from .report.study import suite_page
 
-    panels = lab.load(store.manifest["reference"]).study.panels
-    write(study_page(store, evidence, verdicts, panels), path)
+    write(suite_page(question, answers), path)
     click.echo(f"\nReport: {path}")
     if show_page:
         click.launch(str(path))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from smoothlab.lab import Cell, Run, Store, gather, load, run
+from smoothlab.lab import Cell, Measure, Measures, Run, Store, gather, load, run
 from smoothlab.lab.images import LISTED, achieved_smoothing, take
 from smoothlab.measures import ideal_gap
 from smoothlab.predictions import Predictions
@@ -77,3 +77,18 @@ def test_runs_that_the_study_no_longer_asks_for_do_not_count(study_file, tmp_pat
     list(run(source, store, executor=lambda task, cells: map(task, cells)))
     store = Store.create(store.path, load(study_file(seeds=(0, 1))))
     assert gather(store, store.records().values()).values["accuracy"].shape == (3, 2)
+
+
+def test_a_view_measures_the_same_runs_once_for_each_of_its_levels(study_file, tmp_path):
+    store = Store.create(tmp_path / "store", load(study_file(seeds=(0, 1))))
+    list(run(load(study_file(seeds=(0, 1))), store, executor=lambda task, cells: map(task, cells)))
+    viewed = Measures(
+        (Measure("top", "Largest logit", "at a temperature"),),
+        lambda run, temperature: {"top": float(run["test"].logits.max()) / temperature},
+        views={"temperature": (1.0, 2.0)},
+    )
+    evidence = gather(store, store.records().values(), viewed)
+    assert list(evidence.factors) == ["alpha", "temperature", "seed"]
+    np.testing.assert_array_equal(
+        evidence.at("top", 0.1, temperature=1.0), 2 * evidence.at("top", 0.1, temperature=2.0)
+    )

@@ -5,7 +5,7 @@ import pytest
 
 from smoothlab.lab import Measure, Measures, Panel, Store, Study, Trace, gather, judge, load, run
 from smoothlab.report import render
-from smoothlab.report.study import study_page
+from smoothlab.report.study import Answer, study_page
 
 STUDY = '''"""Does a student repeat its teacher?"""
 
@@ -105,7 +105,7 @@ def test_the_page_draws_the_panels_of_a_grid_of_any_factors(tmp_path):
     evidence = gather(store, store.records().values(), TOP)
     traces = tuple(Trace(arm, {"arm": arm}) for arm in ("teacher", "student"))
     panels = (Panel("Students are louder", "top", traces, text="What to look for."),)
-    page = study_page(store, evidence, judge((), evidence), panels)
+    page = study_page(Answer(store, evidence, judge((), evidence), panels))
     [section] = [section for section in page.sections if section.title == "What changes along α?"]
     drawn = [trace for trace in section.contents[0].traces if trace["mode"] == "lines+markers"]
     assert [trace["y"] for trace in drawn] == [[1.5, 1.5], [3.0, 3.0]]
@@ -122,7 +122,7 @@ def test_a_panel_over_a_measure_puts_its_points_at_the_measures_mean(tmp_path):
     )
     evidence = gather(store, store.records().values(), both)
     panel = Panel("Over a measure", "top", (Trace("students", {"arm": "student"}),), x="seed")
-    page = study_page(store, evidence, (), (panel,))
+    page = study_page(Answer(store, evidence, (), (panel,)))
     [drawn] = [
         trace
         for section in page.sections

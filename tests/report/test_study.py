@@ -7,7 +7,7 @@ from smoothlab.lab import Evidence, Store, gather, judge, load, paper, run
 from smoothlab.lab.images import LISTED as MEASURES
 from smoothlab.report import render
 from smoothlab.report.card import card
-from smoothlab.report.study import study_page
+from smoothlab.report.study import Answer, study_page
 
 ALPHAS = (0.0, 0.05, 0.1)
 NOISE = np.random.default_rng(11).normal(0, 5e-4, (len(MEASURES), 3, 10))
@@ -76,7 +76,7 @@ def test_a_page_of_a_store_has_every_part(study_file, tmp_path):
     store = Store.create(tmp_path / "store", source)
     list(run(source, store, executor=lambda task, cells: map(task, cells)))
     of_store = gather(store, store.records().values())
-    page = study_page(store, of_store, judge(paper.IMAGES, of_store))
+    page = study_page(Answer(store, of_store, judge(paper.IMAGES, of_store)))
     assert [section.title for section in page.sections] == [
         "What was claimed, and what came of it",
         "Does confidence mean what it says?",
@@ -91,6 +91,6 @@ def test_what_a_user_names_is_inert_on_the_page(study_file, tmp_path):
     source = load(study_file(question="Is <script>alert(1)</script> inert?"))
     store = Store.create(tmp_path / "store", source)
     of_store = gather(store, [])
-    html = render(study_page(store, of_store, judge(paper.IMAGES, of_store)))
+    html = render(study_page(Answer(store, of_store, judge(paper.IMAGES, of_store))))
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)" in html

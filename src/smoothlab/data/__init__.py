@@ -2,10 +2,12 @@
 
 from .archive import npz
 from .arrays import from_arrays
+from .by_name import named
 from .cifar import cifar10, cifar100
 from .dataset import Dataset, Split
 from .fashion import fashion_mnist, fashion_mnist_small
 from .idx import mnist
+from .noise import flip_labels, pair_flip_noise, symmetric_noise
 from .sklearn_digits import digits
 
 __all__ = [
@@ -16,7 +18,11 @@ __all__ = [
     "digits",
     "fashion_mnist",
     "fashion_mnist_small",
+    "flip_labels",
     "from_arrays",
     "mnist",
+    "named",
     "npz",
+    "pair_flip_noise",
+    "symmetric_noise",
 ]

@@ -1,7 +1,7 @@
 """The laboratory: a grid of runs, the store that keeps them, and the verdict on every claim."""
 
 from .cell import Cell, Run
-from .claims import Claim, Finding, Outcome, Verdict, judge
+from .claims import Claim, Finding, Outcome, Verdict, judge, judge_families
 from .evidence import Evidence, gather
 from .images import IMAGES
 from .measures import Measure, Measures
@@ -9,6 +9,7 @@ from .panel import Panel, Trace
 from .runner import in_processes, run
 from .store import Store
 from .study import Source, Study, load
+from .suite import Plan, Suite, open_stores, plan, source_of
 
 __all__ = [
     "IMAGES",
@@ -20,15 +21,21 @@ __all__ = [
     "Measures",
     "Outcome",
     "Panel",
+    "Plan",
     "Run",
     "Source",
     "Store",
     "Study",
+    "Suite",
     "Trace",
     "Verdict",
     "gather",
     "in_processes",
     "judge",
+    "judge_families",
     "load",
+    "open_stores",
+    "plan",
     "run",
+    "source_of",
 ]

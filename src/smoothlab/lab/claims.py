@@ -107,22 +107,41 @@ def judge(claims: Sequence[Claim], evidence: Evidence) -> tuple[Verdict, ...]:
     >>> print(verdict.outcome, verdict.estimate)
     PASS -0.90 [-1.16, -0.64], n = 4
     """
-    findings = [claim.judge(evidence) for claim in claims]
-    tested = [index for index, finding in enumerate(findings) if finding.regime is None]
-    corrected = dict(zip(tested, holm([findings[index].side.p for index in tested]), strict=True))
+    return judge_families(((claims, evidence),))[0]
+
+
+def judge_families(
+    families: Sequence[tuple[Sequence[Claim], Evidence]],
+) -> tuple[tuple[Verdict, ...], ...]:
+    """The verdicts of several studies that are read together: corrected over all of their claims as one family.
+
+    >>> from smoothlab.lab.claims import judge_families
+    >>> judge_families(())
+    ()
+    """
+    findings = [[claim.judge(evidence) for claim in claims] for claims, evidence in families]
+    tested = [finding.side.p for found in findings for finding in found if finding.regime is None]
+    corrected = iter(holm(tested))
     return tuple(
-        Verdict(
-            claim=claim.id,
-            statement=claim.statement,
-            source=claim.source,
-            outcome=_outcome(finding, corrected.get(index)),
-            effect=finding.effect,
-            estimate=finding.side.estimate,
-            p=corrected.get(index),
-            rule=claim.rule,
-            note=" ".join(filter(None, [finding.regime, finding.note])),
+        tuple(
+            _verdict(claim, finding, next(corrected) if finding.regime is None else None)
+            for claim, finding in zip(claims, found, strict=True)
         )
-        for index, (claim, finding) in enumerate(zip(claims, findings, strict=True))
+        for (claims, _), found in zip(families, findings, strict=True)
+    )
+
+
+def _verdict(claim: Claim, finding: Finding, p: float | None) -> Verdict:
+    return Verdict(
+        claim=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        outcome=_outcome(finding, p),
+        effect=finding.effect,
+        estimate=finding.side.estimate,
+        p=p,
+        rule=claim.rule,
+        note=" ".join(filter(None, [finding.regime, finding.note])),
     )
 
 

@@ -3,6 +3,7 @@
 Everything here is recomputed from stored predictions, so that a new measure never means a new training.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -123,18 +124,24 @@ def gather(store: Store, records: Iterable[Record], measures: Measures = IMAGES)
     >>> gather(store, store.records().values()).values["ece"].shape  # nothing has run yet: all are nan
     (5, 10)
     """
-    factors = {factor: _in_order(factor, levels) for factor, levels in store.manifest["factors"].items()}
+    trained = {factor: _in_order(factor, levels) for factor, levels in store.manifest["factors"].items()}
+    factors = {**trained, **measures.views}
+    factors["seed"] = factors.pop("seed")  # last, where the pairs are
     shape = tuple(len(levels) for levels in factors.values())
     values = {each.name: np.full(shape, np.nan) for each in measures.listed}
     failures = {}
     for record in records:
         if record.failure is not None:
             failures[record.cell.key] = record.failure
-        elif all(record.cell[factor] in levels for factor, levels in factors.items()):
+        elif all(record.cell[factor] in levels for factor, levels in trained.items()):
             # a store may hold more than the study asks now
-            at = tuple(levels.index(record.cell[factor]) for factor, levels in factors.items())
-            for name, value in measures.take(store.read(record)).items():
-                values[name][at] = value
+            run = store.read(record)
+            for view in itertools.product(*measures.views.values()):
+                seen = dict(zip(measures.views, view, strict=True))
+                chosen = {**dict(record.cell.levels), **seen}
+                at = tuple(levels.index(chosen[factor]) for factor, levels in factors.items())
+                for name, value in measures.take(run, **seen).items():
+                    values[name][at] = value
     return Evidence(factors, values, failures, measures)
 
 

@@ -1,9 +1,7 @@
 """What a study measures of every run: numbers by name, all of them taken anew from stored predictions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-from .cell import Run
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,8 @@ class Measure:
 class Measures:
     """The measures of a study and the function that takes them of a run; one that a run does not have is left out.
 
-    `shown` names those that a terminal has room for, and the rest are in the report.
+    `views` are factors that need no training, such as a temperature: the same run is measured once for each choice of
+    their levels, `take(run, temperature=2.0)`. `shown` names the measures that a terminal has room for.
 
     >>> from smoothlab.lab import Measure, Measures
     >>> from smoothlab.measures import accuracy
@@ -30,7 +29,8 @@ class Measures:
     """
 
     listed: tuple[Measure, ...]
-    take: Callable[[Run], Mapping[str, float]]
+    take: Callable[..., Mapping[str, float]]
+    views: Mapping[str, tuple[float | int | str, ...]] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -79,7 +79,7 @@ def run(source: Source, store: Store, *, executor: Executor, keep: bool = False)
             store.sweep()
             cells = missing(source, store, keep=keep)
             for wave in _waves(source.study, cells):
-                yield from executor(_Task(source.reference, store.path.resolve()), wave)
+                yield from executor(_Task(source.reference, source.data, store.path.resolve()), wave)
     except Timeout:
         raise ValueError(
             f"Another process runs a study in {store.path}. Wait for it, or choose another --store FOLDER."
@@ -106,10 +106,11 @@ class _Task:
     """One cell's work, from nothing but names."""
 
     reference: str
+    data: tuple[str, str] | None
     path: Path
 
     def __call__(self, cell: Cell) -> Record:
-        source, store = load(self.reference), Store.open(self.path)
+        source, store = load(self.reference, self.data), Store.open(self.path)
         start = time.perf_counter()
         predictions, failure = {}, None
         teacher = source.study.teacher(cell) if source.study.teacher else None

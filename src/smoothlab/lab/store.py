@@ -63,6 +63,7 @@ class Store:
             "name": source.study.name,
             "question": source.question,
             "reference": source.reference,
+            "data": source.data,
             "factors": {factor: list(levels) for factor, levels in source.study.factors.items()},
             "settings": dict(source.study.settings),
             "cells": len(source.study.cells()),
@@ -70,10 +71,15 @@ class Store:
             "text": source.text,
         }
         if (path / "study.json").exists():
-            other = cls.open(path).manifest["name"]
-            if other != source.study.name:
+            other = cls.open(path).manifest
+            if other["name"] != source.study.name:
                 raise ValueError(
-                    f"The store {path} belongs to the study {other!r}, not to {source.study.name!r}. "
+                    f"The store {path} belongs to the study {other['name']!r}, not to {source.study.name!r}. "
+                    "Choose another folder with --store."
+                )
+            if other.get("data") != (None if source.data is None else list(source.data)):
+                raise ValueError(
+                    f"The store {path} holds runs on other data, {other.get('data') or 'the study file`s own'}. "
                     "Choose another folder with --store."
                 )
         for folder in ("cells", "partial"):

@@ -110,6 +110,7 @@ class Source:
 
     study: Study
     reference: str
+    data: tuple[str, str] | None
     path: Path
     text: str
     question: str
@@ -122,18 +123,20 @@ class Source:
 
 def builtin_studies() -> dict[str, str]:
     """The names of the studies that come with the package, each with its question."""
-    return {name: _question(importlib.import_module(f"{BUILT_IN}.{name}")) for name in _names()}
+    return {name: question_of(importlib.import_module(f"{BUILT_IN}.{name}")) for name in _names()}
 
 
 def _names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(BUILT_IN).__path__))
 
 
-def load(reference: str) -> Source:
+def load(reference: str, data: tuple[str, str] | None = None) -> Source:
     """Load a built-in study by its name, or a user's by the path of its `.py` file.
 
+    `data` is the name of a data set and its folder, for a study file that defines `on(data) -> Study` too.
+
     Raises:
-        ValueError: no such study or file, or a file that does not define `study`.
+        ValueError: no such study or file, a file that does not define `study`, or one that is about its own data.
 
     >>> from smoothlab.lab import load
     >>> load("smoothing").study.name
@@ -141,17 +144,29 @@ def load(reference: str) -> Source:
     """
     if reference.endswith(".py"):
         reference = str(Path(reference).resolve())
-        module = _load_file(Path(reference))
-    else:
-        _checks.one_of("study", reference, _names())
-        module = importlib.import_module(f"{BUILT_IN}.{reference}")
+    module = module_of(reference)
     study = getattr(module, "study", None)
+    if data is not None:
+        if not hasattr(module, "on"):
+            raise ValueError(
+                f"`--data` needs a study that takes other data, but {reference} is about its own. Leave it away, or "
+                "define `on(data)` in the study file, which returns the study on that data."
+            )
+        study = module.on(data)
     if not isinstance(study, Study):
         raise ValueError(
             f"A study file must define `study`, but {reference} does not. Write `study = Study(...)` at its end."
         )
     path = Path(inspect.getfile(module))
-    return Source(study, reference, path, path.read_text(encoding="utf-8"), _question(module))
+    return Source(study, reference, data, path, path.read_text(encoding="utf-8"), question_of(module))
+
+
+def module_of(reference: str) -> ModuleType:
+    """The module of a built-in study or of a file. Raises `ValueError` where there is none."""
+    if reference.endswith(".py"):
+        return _load_file(Path(reference).resolve())
+    _checks.one_of("study", reference, _names())
+    return importlib.import_module(f"{BUILT_IN}.{reference}")
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -165,5 +180,6 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _question(module: ModuleType) -> str:
+def question_of(module: ModuleType) -> str:
+    """The first line of a study file's docstring."""
     return (module.__doc__ or "").strip().split("\n", 1)[0]

@@ -1,6 +1,8 @@
 """A study's page: what was found in one card, then the claims, and then what they rest on."""
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,25 +16,69 @@ from .page import Claims, Page, Section, Table
 from .pictures import picture_sections
 
 
-def study_page(
-    store: Store, evidence: Evidence, verdicts: tuple[Verdict, ...], panels: tuple[Panel, ...] = PANELS
-) -> Page:
-    """The page of a store, finished or half-finished."""
-    manifest = store.manifest
-    of_alpha_alone = set(evidence.factors) == {"alpha", "seed"} and evidence.measures is IMAGES
-    sections = (
-        [Section("What was claimed, and what came of it", contents=(Claims(verdicts),))] if verdicts else []
-    )
-    if of_alpha_alone:
-        sections += picture_sections(store, evidence)
-    sections += [*panels_section(panels, evidence), _numbers_section(evidence)]
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one store says: its evidence, the verdicts on its study's claims, and what the study wants drawn."""
+
+    store: Store
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...]
+    panels: tuple[Panel, ...] = PANELS
+
+
+def study_page(answer: Answer) -> Page:
+    """The page of one store, finished or half-finished."""
+    store, evidence, verdicts = answer.store, answer.evidence, answer.verdicts
+    claims = (Section("What was claimed, and what came of it", contents=(Claims(verdicts),)),)
     return Page(
-        title=manifest["question"].rstrip(),
-        lead=f"Study {manifest['name']}: {evidence.finished.sum()} of {manifest['cells']} runs, "
-        f"{len(evidence.seeds)} paired seeds, α in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}.",
-        card=card(evidence) if of_alpha_alone else card_of_claims(verdicts),
-        sections=tuple(sections),
+        title=store.manifest["question"].rstrip(),
+        lead=f"Study {store.manifest['name']}: {_runs(answer)}.",
+        card=card(evidence) if _of_alpha_alone(evidence) else card_of_claims(verdicts),
+        sections=(claims if verdicts else ()) + _sections(answer),
         facts=_facts(store, evidence),
+    )
+
+
+def suite_page(question: str, answers: Sequence[Answer]) -> Page:
+    """The page of several stores that answer one question; of one alone, its own."""
+    if len(answers) == 1:
+        return study_page(answers[0])
+    verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
+    about_alpha = [answer.evidence for answer in answers if _of_alpha_alone(answer.evidence)]
+    return Page(
+        title=question.rstrip(),
+        lead=" ".join(f"Study {answer.store.manifest['name']}: {_runs(answer)}." for answer in answers),
+        card=card(about_alpha[0]) if about_alpha else card_of_claims(verdicts),
+        sections=(
+            Section(
+                "What was claimed, and what came of it",
+                ("P-values are corrected over all claims of all studies on this page.",),
+                (Claims(verdicts),),
+            ),
+            *itertools.chain.from_iterable(
+                (Section(answer.store.manifest["question"].rstrip()), *_sections(answer))
+                for answer in answers
+            ),
+        ),
+        facts=tuple(fact for answer in answers for fact in _facts(answer.store, answer.evidence)),
+    )
+
+
+def _of_alpha_alone(evidence: Evidence) -> bool:
+    return set(evidence.factors) == {"alpha", "seed"} and evidence.measures is IMAGES
+
+
+def _sections(answer: Answer) -> tuple[Section, ...]:
+    evidence = answer.evidence
+    pictures = picture_sections(answer.store, evidence) if _of_alpha_alone(evidence) else ()
+    return (*pictures, *panels_section(answer.panels, evidence), _numbers_section(evidence))
+
+
+def _runs(answer: Answer) -> str:
+    evidence = answer.evidence
+    return (
+        f"{len(answer.store.records()) - len(evidence.failures)} of {answer.store.manifest['cells']} runs, "
+        f"{len(evidence.seeds)} paired seeds, α in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache, partial
 
-from ..data import Dataset, fashion_mnist_small
+from ..data import Dataset, fashion_mnist_small, named
 from ..lab import Cell, Study, paper
 from ..predictions import Predictions
 from ..torch.capture import predict
@@ -27,14 +27,14 @@ WIDTHS = (256, 256)
 
 
 @cache
-def _data() -> Dataset:
-    """The embedded images, once a process."""
-    return fashion_mnist_small()
+def read(data: tuple[str, str] | None) -> Dataset:
+    """The embedded images, or others by name and folder; once a process."""
+    return fashion_mnist_small() if data is None else named(*data)
 
 
-def run(cell: Cell) -> Mapping[str, Predictions]:
+def run(cell: Cell, *, on: tuple[str, str] | None = None) -> Mapping[str, Predictions]:
     """Train at the cell's alpha and seed, and predict every split."""
-    data = _data()
+    data = read(on)
     loss = partial(cross_entropy, label_smoothing=cell["alpha"])
     trained = train(
         partial(fully_connected, widths=WIDTHS), data, loss=loss, recipe=RECIPE, seed=cell["seed"]
@@ -59,14 +59,19 @@ def run(cell: Cell) -> Mapping[str, Predictions]:
     }
 
 
-study = Study(
-    name="smoothing",
-    factors={"alpha": (0.0, 0.02, 0.05, 0.1, 0.2), "seed": tuple(range(10))},
-    run=run,
-    claims=paper.IMAGES,
-    settings={
-        "data": "embedded Fashion-MNIST",
-        "model": f"fully connected, {WIDTHS}",
-        "recipe": asdict(RECIPE),
-    },
-)
+def on(data: tuple[str, str] | None) -> Study:
+    """The study on the embedded images, or on others by name and folder."""
+    return Study(
+        name="smoothing",
+        factors={"alpha": (0.0, 0.02, 0.05, 0.1, 0.2), "seed": tuple(range(10))},
+        run=partial(run, on=data),
+        claims=paper.IMAGES,
+        settings={
+            "data": "embedded Fashion-MNIST" if data is None else data[0],
+            "model": f"fully connected, {WIDTHS}",
+            "recipe": asdict(RECIPE),
+        },
+    )
+
+
+study = on(None)
