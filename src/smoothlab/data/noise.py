@@ -48,7 +48,7 @@ def pair_flip_noise(classes: int, rate: float) -> Float[np.ndarray, "classes cla
 
 
 def flip_labels(
-    labels: Int64[np.ndarray, " examples"], transition: Float[np.ndarray, "classes classes"], *, seed: int
+    labels: Int64[np.ndarray, " examples"], transition: Float[np.ndarray, "rows classes"], *, seed: int
 ) -> Int64[np.ndarray, " examples"]:
     """Labels that have gone through a transition matrix; those given stay as they are.
 
@@ -69,7 +69,7 @@ def flip_labels(
     >>> data = digits()
     >>> noisy = flip_labels(data.train.labels, symmetric_noise(classes=10, rate=0.4), seed=0)
     >>> replace(data, name="noisy digits", train=Split(data.train.inputs, noisy))
-    Dataset('noisy digits', 1079 + 359 + 359 examples, float32 64, 10 classes)
+    Dataset('noisy digits', 1079 + 359 + 359 examples, uint8 1 x 8 x 8, 10 classes)
     """
     _judge_transition(transition)
     _checks.at_least("seed", seed, 0)
@@ -90,7 +90,7 @@ def _judge(classes: int, rate: float) -> None:
     _checks.fraction("rate", rate)
 
 
-def _judge_transition(transition: Float[np.ndarray, "classes classes"]) -> None:
+def _judge_transition(transition: Float[np.ndarray, "rows classes"]) -> None:
     square = transition.ndim == 2 and transition.shape[0] == transition.shape[1] >= 2
     if not square or not ((transition >= 0).all() and (abs(transition.sum(1) - 1) <= 1e-9).all()):
         raise ValueError(

@@ -50,7 +50,7 @@ def take(run: Run) -> dict[str, float]:
     return {
         **_after_temperature(validation, test),
         "accuracy": scores.accuracy(test.logits, test.labels),
-        "ece": _ece(test.logits, test.labels),
+        "ece": ece(test.logits, test.labels),
         "gap": scores.confidence_gap(test.logits, test.labels),
         "nll": scores.negative_log_likelihood(test.logits, test.labels),
         "brier": scores.brier_score(test.logits, test.labels),
@@ -59,7 +59,7 @@ def take(run: Run) -> dict[str, float]:
         "gap_spread": gaps.gap_spread(train.logits, train.labels),
         "gap_scale": gaps.max_gap(train.logits),
         "gamma": achieved_smoothing(train),
-        "validation_ece": _ece(validation.logits, validation.labels),
+        "validation_ece": ece(validation.logits, validation.labels),
         "validation_gap": scores.confidence_gap(validation.logits, validation.labels),
     }
 
@@ -72,7 +72,7 @@ def _after_temperature(validation: Predictions, test: Predictions) -> dict[str, 
     scaled = fitted.transform(test.logits)
     return {
         "temperature": fitted.temperature_,
-        "ece_scaled": _ece(scaled, test.labels),
+        "ece_scaled": ece(scaled, test.labels),
         "nll_scaled": scores.negative_log_likelihood(scaled, test.labels),
     }
 
@@ -86,7 +86,8 @@ def _collapse(
     }
 
 
-def _ece(logits: Float[np.ndarray, "batch classes"], labels: Int[np.ndarray, " batch"]) -> float:
+def ece(logits: Float[np.ndarray, "batch classes"], labels: Int[np.ndarray, " batch"]) -> float:
+    """The usual ECE of the predicted class, in 15 bins of equal width."""
     return calibration.expected_calibration_error(
         scores.confidences(logits), scores.right(logits, labels), bins=15
     )

@@ -47,3 +47,41 @@ class Panel:
     def __post_init__(self) -> None:
         if not self.x:
             object.__setattr__(self, "x", self.along)
+
+
+@dataclass(frozen=True)
+class Map:
+    """A picture of one measure over two factors, a cell for each pair of levels.
+
+    `floor` is a measure below which a value cannot be told from the best there is, such as the calibration error of a
+    calibrated model: cells at or below its mean are marked.
+
+    >>> from smoothlab.lab import Map
+    >>> Map("ECE", "ece_at", {"net": "dense"}, floor="null_at").rows
+    'alpha'
+    """
+
+    title: str
+    measure: str
+    levels: Mapping[str, float | int | str] = field(default_factory=dict)
+    rows: str = "alpha"
+    columns: str = "temperature"
+    floor: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A picture of the penultimate layer of one seed's networks in the plane of three templates, alpha by slider.
+
+    `classes` are three labels; if `None`, the two that the hard network confuses most and the one far from both.
+
+    >>> from smoothlab.lab import Plane
+    >>> Plane("Three classes", {"net": "dense"}, classes=(0, 1, 2)).classes
+    (0, 1, 2)
+    """
+
+    title: str
+    levels: Mapping[str, float | int | str] = field(default_factory=dict)
+    classes: tuple[int, int, int] | None = None
+    text: str = ""

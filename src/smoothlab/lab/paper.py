@@ -21,7 +21,7 @@ ACCURACY_MARGIN = 0.003
 ECE_MARGIN = 0.01
 
 
-def _interpolation(evidence: Evidence) -> str | None:
+def interpolation(evidence: Evidence) -> str | None:
     """The geometric statements are about networks that fit their training set."""
     reached = evidence.mean("train_accuracy", 0.0)
     if reached >= INTERPOLATING:
@@ -58,7 +58,7 @@ def _s1(evidence: Evidence) -> Finding:
     return Finding(
         _effect("NC1", ALPHA, "train"),
         change,
-        _interpolation(evidence),
+        interpolation(evidence),
         f"Page's trend over all alphas: p = {trend:.2g}. The plain ratio of traces, which counts directions alike, "
         f"changes by {ratio}.",
     )
@@ -69,7 +69,7 @@ def _falls(measure: str, label: str) -> Callable[[Evidence], Finding]:
 
     def judge(evidence: Evidence) -> Finding:
         side = compare.below(evidence.at(measure, ALPHA), evidence.at(measure, 0.0))
-        return Finding(_effect(label, ALPHA, "train"), side, _interpolation(evidence))
+        return Finding(_effect(label, ALPHA, "train"), side, interpolation(evidence))
 
     return judge
 

@@ -10,8 +10,10 @@ two numbers tell how far the features have collapsed onto their class means:
 
 with ^+ the pseudoinverse. NC1 weighs the scatter in each direction between the means by how far apart the means
 lie there, and passes over scatter that no class mean can be confused by. The ratio of traces counts every direction
-alike, so that one direction in which the means lie far apart can hide all others. The two may move against each other.
-Each class counts the same, however many examples it has.
+alike, so that one direction in which the means lie far apart can hide all others. So the two may move against each
+other, and both are shown. Where the means come to lie equally far apart, as smoothed classes should, the direction that
+they were stretched along most gives up some of tr Sigma_B, and the ratio rises; NC1 still falls if, between classes
+that are close, scatter fell by more than distance. Each class counts the same, however many examples it has.
 
 Sources: Papyan, Han, Donoho 2020, sec. 2, arXiv:2008.08186 (NC1); that smoothing tightens the clusters is the claim of
 figure 1 of Mueller, Kornblith, Hinton 2019, sec. 2, arXiv:1906.02629.
@@ -95,6 +97,21 @@ def nc1(features: Float[np.ndarray, "batch features"], labels: Integer[np.ndarra
     within = _squares_within(features, classes, lambda away: (away @ onto) ** 2)
     # the eigenvalues of Sigma_B are lengths^2 / C, and that C cancels the one of NC1
     return float((within / lengths[spanned] ** 2).sum())
+
+
+def class_means(
+    features: Float[np.ndarray, "batch features"], labels: Integer[np.ndarray, " batch"]
+) -> Float[np.ndarray, "classes features"]:
+    """The mean of the features of every class that occurs, in the order of the labels, in float64.
+
+    Raises as `class_scatter`.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import class_means
+    >>> class_means(np.array([[-1.0], [1.0], [9.0], [11.0]]), np.array([0, 0, 1, 1])).tolist()
+    [[0.0], [10.0]]
+    """
+    return _classes(features, labels).means
 
 
 class _Classes(NamedTuple):

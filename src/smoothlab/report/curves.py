@@ -1,41 +1,77 @@
-"""The panels of a study as figures: a point is the mean over paired seeds at one level, with its interval.
+"""The panels and maps of a study as figures: a point is the mean over paired seeds at one level, with its interval.
 
 Where the horizontal axis is a measure, a point lies at the mean of that measure, so that lines along different factors
 meet on one axis, as teachers and students do in the paper's figure 5.
 """
 
 import numpy as np
+from jaxtyping import Float
 
-from ..lab import Evidence, Panel, Trace
+from ..lab import Evidence, Map, Panel, Trace
 from ..measures.estimate import mean_estimate
-from .figures import Curve, Figure, Reference, draw_curves
+from .figures import Curve, Figure, Reference, draw_curves, draw_heat
 from .figures.figure import TONES
 from .page import Section
 
-SYMBOL = {"alpha": "α", "gamma": "γ"}
+SYMBOL = {"alpha": "α", "gamma": "γ", "temperature": "T"}
 
 
-def panels_section(panels: tuple[Panel, ...], evidence: Evidence) -> tuple[Section, ...]:
+def panels_section(panels: tuple[Panel | Map, ...], evidence: Evidence) -> tuple[Section, ...]:
     """Every panel of which something has been measured, in one section; none where nothing has."""
-    drawn = [(panel, _figure(panel, evidence)) for panel in panels]
-    figures = tuple(figure for _, figure in drawn if figure is not None)
+    figures = tuple(figure for panel in panels if (figure := _figure(panel, evidence)) is not None)
     if not figures:
         return ()
-    axes = dict.fromkeys(SYMBOL.get(panel.x, panel.x) for panel, figure in drawn if figure is not None)
+    axes = dict.fromkeys(SYMBOL.get(panel.along, panel.along) for panel in panels if isinstance(panel, Panel))
     return (
         Section(
             f"What changes along {' and '.join(axes)}?",
             (
                 "Lines are means over paired seeds and bands their 95 % intervals; the dots are the runs. The line is "
                 "straight between the levels that were run: there it guides the eye and claims nothing.",
-                *dict.fromkeys(panel.text for panel, figure in drawn if panel.text and figure is not None),
+                *dict.fromkeys(panel.text for panel in panels if panel.text),
             ),
             figures,
         ),
     )
 
 
-def _figure(panel: Panel, evidence: Evidence) -> Figure | None:
+def _figure(panel: Panel | Map, evidence: Evidence) -> Figure | None:
+    return _map(panel, evidence) if isinstance(panel, Map) else _lines(panel, evidence)
+
+
+def _map(wanted: Map, evidence: Evidence) -> Figure | None:
+    def means(measure: str) -> Float[np.ndarray, "rows columns"]:
+        return np.array(
+            [
+                [
+                    evidence.mean(measure, **{**wanted.levels, wanted.rows: row, wanted.columns: column})
+                    for column in evidence.factors[wanted.columns]
+                ]
+                for row in evidence.factors[wanted.rows]
+            ]
+        )
+
+    values = means(wanted.measure)
+    if not np.isfinite(values).any():
+        return None
+    measure, floor = evidence.measures[wanted.measure], wanted.floor
+    caption = [
+        f"{measure.definition[0].upper()}{measure.definition[1:]}, mean over {len(evidence.seeds)} seeds."
+    ]
+    if floor is not None:
+        caption.append(f"• not above the mean of: {evidence.measures[floor].definition}.")
+    names = [SYMBOL.get(factor, factor) for factor in (wanted.rows, wanted.columns)]
+    return draw_heat(
+        values,
+        rows=(names[0], [f"{level:g}" for level in evidence.factors[wanted.rows]]),
+        columns=(names[1], [f"{level:g}" for level in evidence.factors[wanted.columns]]),
+        title=wanted.title,
+        caption=caption,
+        floor=None if floor is None else means(floor),
+    )
+
+
+def _lines(panel: Panel, evidence: Evidence) -> Figure | None:
     measure = evidence.measures[panel.measure]
     curves = [_curve(panel, trace, evidence) for trace in panel.traces]
     there = [

@@ -6,15 +6,17 @@ be a picture of no network.
 
 import numpy as np
 
-from ..lab import Evidence, Store
+from ..lab import Evidence, Plane, Store
+from ..lab.geometry import alike_and_far
+from ..lab.paper import ALPHA
+from ..lab.store import Record
 from ..measures.calibration import reliability
 from ..measures.plane import template_plane
 from ..predictions import Predictions
 from ..scaling.temperature import Temperature
-from .figures import PlaneFrame, PlanePanel, ReliabilitySeries, Tone, draw_plane, draw_reliability
+from .figures import Figure, PlaneFrame, PlanePanel, ReliabilitySeries, Tone, draw_plane, draw_reliability
 from .page import Section
 
-PLANE_CLASSES = (0, 1, 2)
 PLANE_EXAMPLES = 100
 """Examples a class in the plane, as in the paper's figure 1."""
 
@@ -33,13 +35,17 @@ def _first_whole_seed(evidence: Evidence) -> int | None:
     return evidence.seeds[int(whole.argmax())] if whole.any() else None
 
 
-def _load(store: Store, alpha: float, seed: int, split: str) -> Predictions:
-    cell = next(
-        record.cell
+def _record(store: Store, alpha: float, seed: int, **levels: object) -> Record:
+    wanted = {"alpha": alpha, "seed": seed, **levels}
+    return next(
+        record
         for record in store.records().values()
-        if record.cell["alpha"] == alpha and record.cell["seed"] == seed and record.failure is None
+        if all(record.cell[factor] == level for factor, level in wanted.items()) and record.failure is None
     )
-    return store.predictions(cell, split)
+
+
+def _load(store: Store, alpha: float, seed: int, split: str, **levels: object) -> Predictions:
+    return store.predictions(_record(store, alpha, seed, **levels).cell, split)
 
 
 def _reliability_section(store: Store, evidence: Evidence, seed: int) -> Section:
@@ -73,24 +79,61 @@ def _before_and_after(
     )
 
 
-def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
-    """The paper's figure 1, where features were kept and there are three classes."""
+def planes_section(planes: tuple[Plane, ...], store: Store, evidence: Evidence) -> tuple[Section, ...]:
+    """The planes that a study asks for, of which there is something to show."""
+    figures = tuple(
+        figure for plane in planes if (figure := plane_figure(plane, store, evidence)) is not None
+    )
+    if not figures:
+        return ()
+    return (
+        Section(
+            "What does the penultimate layer look like?",
+            (
+                "Each point is an example, seen in the plane through the templates of three classes, as in the "
+                f"paper's figure 1, of the first seed that is whole, up to {PLANE_EXAMPLES} examples a class. Move "
+                "the slider to change α.",
+                *dict.fromkeys(plane.text for plane in planes if plane.text),
+            ),
+            figures,
+        ),
+    )
+
+
+def plane_figure(plane: Plane, store: Store, evidence: Evidence) -> Figure | None:
+    """The paper's figure 1 for the first seed that is whole; none where no features were kept, or no three classes."""
+    part = evidence.where(**plane.levels)
+    seed = _first_whole_seed(part)
+    if seed is None:
+        return None
+    classes = plane.classes or alike_and_far(store.read(_record(store, 0.0, seed, **plane.levels)))
     frames, names = [], []
     for alpha in evidence.alphas:
-        train, validation = (_load(store, alpha, seed, split) for split in ("train", "validation"))
+        train, validation = (
+            _load(store, alpha, seed, split, **plane.levels) for split in ("train", "validation")
+        )
         if train.features is None or train.weight is None or validation.features is None:
-            return ()
-        if train.logits.shape[1] < 3:
-            return ()
-        frames.append(PlaneFrame(alpha, _panel(train), _panel(validation)))
-        names = train.meta.get("classes") or [f"class {label}" for label in PLANE_CLASSES]
-    figure = draw_plane(
+            return None
+        if train.logits.shape[1] <= max(classes):
+            return None
+        frames.append(PlaneFrame(alpha, _panel(train, classes), _panel(validation, classes)))
+        names = train.meta.get("classes") or [f"class {label}" for label in range(train.logits.shape[1])]
+    chosen = evidence.best("validation_ece") if "validation_ece" in evidence.values else ALPHA
+    return draw_plane(
         frames[0],
         frames[1:],
-        classes=tuple(str(names[label]) for label in PLANE_CLASSES),
-        title="The penultimate layer, hard and smoothed",
-        start=evidence.alphas.index(evidence.best("validation_ece")) - 1,
+        classes=tuple(str(names[label]) for label in classes),
+        title=plane.title,
+        start=max(0, evidence.alphas.index(chosen) - 1) if chosen in evidence.alphas else 0,
     )
+
+
+def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section, ...]:
+    figure = plane_figure(
+        Plane("The penultimate layer, hard and smoothed", classes=(0, 1, 2)), store, evidence
+    )
+    if figure is None:
+        return ()
     return (
         Section(
             "What does smoothing do to the representation?",
@@ -104,15 +147,13 @@ def _plane_section(store: Store, evidence: Evidence, seed: int) -> tuple[Section
     )
 
 
-def _panel(predictions: Predictions) -> PlanePanel:
+def _panel(predictions: Predictions, classes: tuple[int, int, int]) -> PlanePanel:
     assert predictions.features is not None
     assert predictions.weight is not None
-    chosen = np.concatenate(
-        [np.flatnonzero(predictions.labels == label)[:PLANE_EXAMPLES] for label in PLANE_CLASSES]
-    )
-    plane = template_plane(predictions.weight, predictions.bias, classes=PLANE_CLASSES)
+    of_class = [np.flatnonzero(predictions.labels == label)[:PLANE_EXAMPLES] for label in classes]
+    plane = template_plane(predictions.weight, predictions.bias, classes=classes)
     return PlanePanel(
-        plane.project(np.asarray(predictions.features[chosen], np.float64)),
-        np.asarray(predictions.labels[chosen]),
+        plane.project(np.asarray(predictions.features[np.concatenate(of_class)], np.float64)),
+        np.repeat(np.arange(3), [len(rows) for rows in of_class]),
         plane.templates,
     )

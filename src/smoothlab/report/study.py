@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..lab import IMAGES, Evidence, Panel, Store, Verdict
+from ..lab import IMAGES, Evidence, Map, Panel, Plane, Store, Verdict
 from ..lab.images import PANELS
 from ..measures.estimate import mean_estimate
 from . import typeset
 from .card import card, card_of_claims
 from .curves import panels_section
 from .page import Claims, Page, Section, Table
-from .pictures import picture_sections
+from .pictures import picture_sections, planes_section
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Answer:
     store: Store
     evidence: Evidence
     verdicts: tuple[Verdict, ...]
-    panels: tuple[Panel, ...] = PANELS
+    panels: tuple[Panel | Map | Plane, ...] = PANELS
 
 
 def study_page(answer: Answer) -> Page:
@@ -71,7 +71,14 @@ def _of_alpha_alone(evidence: Evidence) -> bool:
 def _sections(answer: Answer) -> tuple[Section, ...]:
     evidence = answer.evidence
     pictures = picture_sections(answer.store, evidence) if _of_alpha_alone(evidence) else ()
-    return (*pictures, *panels_section(answer.panels, evidence), _numbers_section(evidence))
+    planes = tuple(panel for panel in answer.panels if isinstance(panel, Plane))
+    drawn = tuple(panel for panel in answer.panels if not isinstance(panel, Plane))
+    return (
+        *pictures,
+        *planes_section(planes, answer.store, evidence),
+        *panels_section(drawn, evidence),
+        _numbers_section(evidence),
+    )
 
 
 def _runs(answer: Answer) -> str:

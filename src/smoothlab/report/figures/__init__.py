@@ -2,8 +2,11 @@
 
 from .curve import Curve, Reference, draw_curves
 from .figure import Change, Figure, Slider, Switch, Tone, inert
+from .heat import draw_heat
 from .plane import PlaneFrame, PlanePanel, draw_plane
 from .reliability import ReliabilitySeries, draw_reliability
+from .risk import RiskSeries, draw_risk
+from .scale import Scale
 
 __all__ = [
     "Change",
@@ -13,11 +16,15 @@ __all__ = [
     "PlanePanel",
     "Reference",
     "ReliabilitySeries",
+    "RiskSeries",
+    "Scale",
     "Slider",
     "Switch",
     "Tone",
     "draw_curves",
+    "draw_heat",
     "draw_plane",
     "draw_reliability",
+    "draw_risk",
     "inert",
 ]
