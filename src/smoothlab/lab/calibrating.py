@@ -70,6 +70,7 @@ CALIBRATION = Measures(
     tuple(IMAGES[name] for name in QUALITY) + AT_T,
     take,
     views={"temperature": TEMPERATURES},
+    at={"temperature": 1.0},
     shown=("accuracy", "ece", "ece_scaled", "gap", "nll", "nll_scaled", "temperature"),
 )
 """What a study of calibration measures."""

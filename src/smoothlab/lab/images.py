@@ -12,8 +12,7 @@ is the smoothing that the trained model achieved, which is alpha where it fits i
 import numpy as np
 from jaxtyping import Float, Int
 
-from .._numerics import softmax
-from ..measures import calibration, collapse, gaps, scores
+from ..measures import calibration, collapse, gaps, scores, smoothing
 from ..predictions import Predictions
 from ..scaling.temperature import Status, Temperature
 from .cell import Run
@@ -95,9 +94,7 @@ def ece(logits: Float[np.ndarray, "batch classes"], labels: Int[np.ndarray, " ba
 
 def achieved_smoothing(predictions: Predictions) -> float:
     """gamma: the probability that the model leaves to the wrong classes, in units of alpha."""
-    classes = predictions.logits.shape[1]
-    label = softmax(predictions.logits)[np.arange(len(predictions.labels)), predictions.labels]
-    return float((1 - label).mean() * classes / (classes - 1))
+    return smoothing.effective_smoothing(predictions.logits, predictions.labels)
 
 
 IMAGES = Measures(

@@ -61,7 +61,7 @@ def take(run: Run, epoch: int) -> dict[str, float]:
 
 def informed(epochs: tuple[int, ...]) -> Measures:
     """The measures of a study that kept draws after these epochs."""
-    return Measures(LISTED, take, views={"epoch": epochs})
+    return Measures(LISTED, take, views={"epoch": epochs}, at={"epoch": epochs[-1]})
 
 
 PANELS = (

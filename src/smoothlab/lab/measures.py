@@ -18,7 +18,8 @@ class Measures:
     """The measures of a study and the function that takes them of a run; one that a run does not have is left out.
 
     `views` are factors that need no training, such as a temperature: the same run is measured once for each choice of
-    their levels, `take(run, temperature=2.0)`. `shown` names the measures that a terminal has room for.
+    their levels, `take(run, temperature=2.0)`, and `at` says which choice a table shows. `shown` names the measures
+    that a terminal has room for.
 
     >>> from smoothlab.lab import Measure, Measures
     >>> from smoothlab.measures import accuracy
@@ -31,6 +32,7 @@ class Measures:
     listed: tuple[Measure, ...]
     take: Callable[..., Mapping[str, float]]
     views: Mapping[str, tuple[float | int | str, ...]] = field(default_factory=dict)
+    at: Mapping[str, float | int | str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -14,6 +14,13 @@ from . import typeset
 from .page import Card, Number
 
 
+def speaks_of(evidence: Evidence) -> bool:
+    """Whether the evidence has what the card of a study of alpha speaks of."""
+    return all(
+        name in evidence.measures for name in ("accuracy", "ece", "ece_scaled", "nll", "validation_ece")
+    )
+
+
 def card(evidence: Evidence) -> Card:
     """The verdict in words, each number with its interval and n."""
     alpha = evidence.best("validation_ece")
@@ -89,6 +96,8 @@ def _temperature_alone(evidence: Evidence, alpha: float) -> tuple[str, str]:
 
 def _geometry(evidence: Evidence, alpha: float) -> tuple[str, ...]:
     """One sentence on the clusters, where features were kept."""
+    if "nc1" not in evidence.measures:
+        return ()
     change = _change(evidence, "nc1", alpha)
     if not change.n:
         return ()

@@ -32,6 +32,12 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
 
+  // Sliders of one name move together: whoever turns one asks the same question of every figure.
+  const followers = [];
+  const follow = (leader, name, label) => {
+    for (const follower of followers) if (follower.name === name && follower.slider !== leader) follower.move(label);
+  };
+
   const show = (element) => {
     const data = JSON.parse(element.querySelector("script").textContent);
     const box = element.querySelector(".plot");
@@ -65,12 +71,23 @@
       save(uri, "image/svg+xml", `${name}.svg`);
     };
 
-    slider?.addEventListener("input", () => {
+    const moved = () => {
       const label = data.slider.labels[slider.valueAsNumber];
       element.querySelector("output").value = label;
       slider.setAttribute("aria-valuetext", `${data.slider.name} = ${label}`);
       draw(250);
-    });
+      return label;
+    };
+    if (slider) {
+      slider.addEventListener("input", () => follow(slider, data.slider.name, moved()));
+      const move = (label) => {
+        const at = data.slider.labels.indexOf(label);
+        if (at < 0 || at === slider.valueAsNumber) return;
+        slider.value = at;
+        moved();
+      };
+      followers.push({ name: data.slider.name, slider, move });
+    }
     tick?.addEventListener("change", () => draw());
     element.querySelector("[data-take=data]").addEventListener("click", (event) =>
       save(JSON.stringify(data, null, 1), "application/json", `${event.target.dataset.name}.json`));

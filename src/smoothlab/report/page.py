@@ -72,11 +72,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a few paragraphs, and what they speak of."""
+    """A heading, a few paragraphs, and what they speak of; `korean` says in Korean what the paragraphs say."""
 
     title: str
     text: tuple[str, ...] = ()
     contents: tuple[Figure | Table | Claims, ...] = ()
+    korean: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _template() -> Any:
         lstrip_blocks=True,
         loader=FunctionLoader(_text),
     )
-    environment.filters |= {"embed": _embed, "figure_data": _figure_data, "slug": _slug}
+    environment.filters |= {"embed": _embed, "figure_data": _figure_data, "slug": typeset.slug}
     environment.globals |= {"typeset": typeset}
     return environment.get_template("page.html")
 
@@ -197,11 +198,3 @@ def _policy(scripts: Sequence[str]) -> str:
         f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def _slug(text: str) -> str:
-    """A name for an anchor or a file: words of ASCII letters and digits, joined by hyphens."""
-    words = "".join(
-        letter if letter.isascii() and letter.isalnum() else " " for letter in text.lower()
-    ).split()
-    return "-".join(words)[:60].strip("-") or "part"

@@ -5,6 +5,7 @@ be a picture of no network.
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from ..lab import Evidence, Plane, Store
 from ..lab.geometry import alike_and_far
@@ -12,6 +13,7 @@ from ..lab.paper import ALPHA
 from ..lab.store import Record
 from ..measures.calibration import reliability
 from ..measures.plane import template_plane
+from ..measures.scores import confidences
 from ..predictions import Predictions
 from ..scaling.temperature import Temperature
 from .figures import Figure, PlaneFrame, PlanePanel, ReliabilitySeries, Tone, draw_plane, draw_reliability
@@ -157,3 +159,16 @@ def _panel(predictions: Predictions, classes: tuple[int, int, int]) -> PlanePane
         np.repeat(np.arange(3), [len(rows) for rows in of_class]),
         plane.templates,
     )
+
+
+def unsure_example(store: Store) -> tuple[Float[np.ndarray, " classes"], int, tuple[str, ...]] | None:
+    """The logits, label and class names of a test example of which the first hard network is about 70 % sure."""
+    hard = next(
+        (each for each in store.records().values() if each.cell["alpha"] == 0 and each.failure is None), None
+    )
+    if hard is None:
+        return None
+    test = store.predictions(hard.cell, "test")
+    row = int(np.abs(confidences(test.logits) - 0.7).argmin())
+    names = test.meta.get("classes") or [f"class {label}" for label in range(test.logits.shape[1])]
+    return np.asarray(test.logits[row], np.float64), int(test.labels[row]), tuple(map(str, names))

@@ -10,10 +10,11 @@ from ..lab import IMAGES, Evidence, Map, Panel, Plane, Store, Verdict
 from ..lab.images import PANELS
 from ..measures.estimate import mean_estimate
 from . import typeset
-from .card import card, card_of_claims
+from .card import card, card_of_claims, speaks_of
 from .curves import panels_section
+from .lessons import lessons
 from .page import Claims, Page, Section, Table
-from .pictures import picture_sections, planes_section
+from .pictures import picture_sections, planes_section, unsure_example
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +45,12 @@ def suite_page(question: str, answers: Sequence[Answer]) -> Page:
     if len(answers) == 1:
         return study_page(answers[0])
     verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
-    about_alpha = [answer.evidence for answer in answers if _of_alpha_alone(answer.evidence)]
+    shown = unsure_example(answers[0].store)
+    parts = [part for answer in answers for _, part in slices(answer.evidence) if speaks_of(part)]
     return Page(
         title=question.rstrip(),
         lead=" ".join(f"Study {answer.store.manifest['name']}: {_runs(answer)}." for answer in answers),
-        card=card(about_alpha[0]) if about_alpha else card_of_claims(verdicts),
+        card=card(parts[0]) if parts else card_of_claims(verdicts),
         sections=(
             Section(
                 "What was claimed, and what came of it",
@@ -59,6 +61,7 @@ def suite_page(question: str, answers: Sequence[Answer]) -> Page:
                 (Section(answer.store.manifest["question"].rstrip()), *_sections(answer))
                 for answer in answers
             ),
+            *(lessons(*shown) if shown else ()),
         ),
         facts=tuple(fact for answer in answers for fact in _facts(answer.store, answer.evidence)),
     )
@@ -91,11 +94,14 @@ def _runs(answer: Answer) -> str:
 
 def slices(evidence: Evidence) -> list[tuple[str, Evidence]]:
     """The evidence over alpha and seed alone, for each choice of the other factors that has a run, and that choice."""
-    others = [factor for factor in evidence.factors if factor not in ("alpha", "seed")]
+    seen = evidence.where(
+        **{view: at for view, at in evidence.measures.at.items() if view in evidence.factors}
+    )
+    others = [factor for factor in seen.factors if factor not in ("alpha", "seed")]
     found = []
-    for levels in itertools.product(*(evidence.factors[factor] for factor in others)):
+    for levels in itertools.product(*(seen.factors[factor] for factor in others)):
         choice = dict(zip(others, levels, strict=True))
-        part = evidence.where(**choice)
+        part = seen.where(**choice)
         if part.finished.any() or not others:
             found.append((", ".join(f"{factor} {level}" for factor, level in choice.items()), part))
     return found

@@ -7,6 +7,7 @@ from .plane import PlaneFrame, PlanePanel, draw_plane
 from .reliability import ReliabilitySeries, draw_reliability
 from .risk import RiskSeries, draw_risk
 from .scale import Scale
+from .softmax import draw_target, draw_temperature
 
 __all__ = [
     "Change",
@@ -26,5 +27,7 @@ __all__ = [
     "draw_plane",
     "draw_reliability",
     "draw_risk",
+    "draw_target",
+    "draw_temperature",
     "inert",
 ]
