@@ -12,12 +12,14 @@ import pytest
 import smoothlab
 
 SOURCE = Path(smoothlab.__file__).parent
-FOUNDATION = {"_checks", "_files", "_numerics"}
+FOUNDATION = {"_checks", "_files", "_numerics", "_rows", "_statistics"}
 MAY_IMPORT = {
     "_checks": set(),
     "_files": set(),
     "_numerics": set(),
+    "_progress": set(),
     "_rows": set(),
+    "_statistics": {"_checks", "_numerics", "_rows"},
     "targets": FOUNDATION,
     "reference": FOUNDATION | {"targets"},
     "data": FOUNDATION,
@@ -26,15 +28,22 @@ MAY_IMPORT = {
     "scaling": FOUNDATION | {"predictions"},
     "measures": FOUNDATION | {"predictions", "scaling"},
     "saved": FOUNDATION | {"predictions", "torch"},  # torch for its own files, and entered for them alone
-    "audit": FOUNDATION | {"predictions", "scaling", "measures"},
+    "accumulators": FOUNDATION | {"measures"},
+    "torchmetrics": {"accumulators"},  # training may measure as it goes, but its own room does not
+    "audit": FOUNDATION | {"predictions", "scaling", "measures", "accumulators"},
     "lab": FOUNDATION | {"predictions", "scaling", "measures"},
     "studies": FOUNDATION | {"targets", "data", "torch", "predictions", "lab"},
-    "report": FOUNDATION | {"predictions", "scaling", "measures", "audit", "lab"},
+    "report": FOUNDATION | {"targets", "predictions", "scaling", "measures", "audit", "lab"},
     "__main__": {"cli"},
-    "cli": FOUNDATION | {"predictions", "saved", "audit", "lab", "report", ""},
+    "cli": FOUNDATION | {"_progress", "predictions", "saved", "audit", "lab", "report", ""},
     "__init__": FOUNDATION | {"targets", "predictions", "scaling", "measures"},
 }
-FRAMEWORKS = {"torch": {"torch"}, "keras": {"keras"}, "jax": {"jax"}}
+FRAMEWORKS = {
+    "torch": {"torch", "torchmetrics"},
+    "torchmetrics": {"torchmetrics"},
+    "keras": {"keras"},
+    "jax": {"jax"},
+}
 
 
 def modules() -> list[Path]:

@@ -464,3 +464,40 @@ def test_a_wrong_argument_is_told_in_one_sentence(arguments, sentence):
     arguments = {"target": np.array([0, 1])} | arguments
     with pytest.raises(ValueError, match=re.escape(sentence)):
         reference.cross_entropy(np.zeros((2, 3)), arguments.pop("target"), **arguments)
+
+
+# Label smoothing of either sign
+
+
+@pytest.mark.parametrize("alpha", [-6.0, -0.5, 0.0, 0.3, 1.0])
+def test_generalised_smoothing_is_the_rule_with_any_alpha(alpha):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(5, 4)), np.array([0, 3, 1, 1, 2])
+    q = (1 - alpha) * np.eye(4)[labels] + alpha / 4
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    loss = reference.generalised_smoothing(logits, labels, alpha=alpha, reduction="none")
+    np.testing.assert_allclose(loss.value, -(q * np.log(p)).sum(1), rtol=1e-12)
+    np.testing.assert_allclose(loss.gradient, p - q, atol=1e-14)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_generalised_smoothing_from_zero_on_is_cross_entropy(alpha):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(5, 4)), np.array([0, 3, -100, 1, 2])
+    logits[0, 1] = -np.inf
+    for reduction in ("mean", "sum", "none"):
+        got = reference.generalised_smoothing(logits, labels, alpha=alpha, reduction=reduction)
+        want = reference.cross_entropy(logits, labels, alpha=alpha, reduction=reduction)
+        np.testing.assert_allclose(got.value, want.value, rtol=1e-12)
+        np.testing.assert_allclose(got.gradient, want.gradient, atol=1e-15)
+
+
+def test_generalised_smoothing_keeps_the_infinities_of_the_hard_loss():
+    logits = np.array([[-np.inf, 0.0, 1.0], [-np.inf, -np.inf, -np.inf], [1.0, 0.0, -np.inf]])
+    labels = np.array([0, 0, 0])
+    for alpha in (-2.0, 0.5):
+        loss = reference.generalised_smoothing(logits, labels, alpha=alpha, reduction="none")
+        assert np.isinf(loss.value).tolist() == [True, True, False]
+        assert (loss.value[:2] > 0).all()
+        assert np.isfinite(loss.gradient).all()
+    assert np.isfinite(reference.generalised_smoothing(logits, labels, alpha=1.0, reduction="none").value[0])

@@ -129,6 +129,49 @@ def cross_entropy(
         return Loss(np.asarray(value.sum() / total), np.where(gradient == 0, 0.0, gradient / total))
 
 
+def generalised_smoothing(
+    logits: Float[np.ndarray, "batch classes"],
+    target: Integer[np.ndarray, " batch"] | Float[np.ndarray, "batch classes"],
+    *,
+    alpha: float,
+    class_mask: Bool[np.ndarray, " classes"] | Bool[np.ndarray, "batch classes"] | None = None,
+    ignore_index: int = -100,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+) -> Loss:
+    """Cross entropy against (1 - alpha) label + alpha / K for any alpha up to 1, below 0 too, in nats.
+
+    The loss is linear in alpha, so it is (1 - alpha) times that at 0 plus alpha times that at 1; a row that is
+    infinite at 0 stays so at every alpha but 1. The other arguments are those of `cross_entropy`.
+
+    Raises `ValueError` for an alpha that is not finite or above 1, and as `cross_entropy` does.
+    Source: Wei et al. 2022, sec. 2, arXiv:2106.04149.
+
+    >>> import numpy as np
+    >>> from smoothlab import reference
+    >>> loss = reference.generalised_smoothing(np.zeros((1, 4)), np.array([0]), alpha=-1.0)
+    >>> float(loss.value.round(6)), loss.gradient.tolist()  # log 4, and 1/4 - q
+    (1.386294, [[-1.5, 0.5, 0.5, 0.5]])
+    """
+    if not -np.inf < alpha <= 1:
+        raise ValueError(f"`alpha` must be a finite number up to 1, but got {alpha!r}. Write a tenth as 0.1.")
+    hard, even = (
+        cross_entropy(
+            logits,
+            target,
+            alpha=end,
+            class_mask=class_mask,
+            ignore_index=ignore_index,
+            reduction=reduction,
+        )
+        for end in (0.0, 1.0)
+    )
+    if alpha == 1:
+        return even
+    with np.errstate(invalid="ignore"):  # inf - inf where a row has no class at all
+        value = np.where(hard.value == np.inf, np.inf, (1 - alpha) * hard.value + alpha * even.value)
+    return Loss(value, (1 - alpha) * hard.gradient + alpha * even.gradient)
+
+
 def binary_cross_entropy(
     logits: Float[np.ndarray, "*shape"],
     target: Float[np.ndarray, "*shape"],

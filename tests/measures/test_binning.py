@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoothlab.measures import Binning
-from smoothlab.measures.binning import bins_of, totals, width_edges
+from smoothlab.measures.binning import binned, bins_of, totals, width_edges
 
 # few different values, so that ties are everywhere, and the edges themselves
 CONFIDENCES = st.lists(
@@ -73,6 +73,37 @@ def test_totals_count_sum_and_hit():
     assert sums.count.tolist() == [1, 0, 2, 0]
     assert sums.confidences.tolist() == [0.25, 0, 1.25, 0]
     assert sums.hits.tolist() == [0, 0, 2, 0]
+
+
+@given(
+    CONFIDENCES,
+    st.integers(1, 40),
+    st.sampled_from(Binning),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_one_pass_is_to_find_the_bins_and_to_add_up(confidences, bins, binning, dtype):
+    confidences = np.repeat(np.array(confidences, dtype), 2)[::2]  # not side by side in memory
+    correct = confidences > 0.4
+    exact = confidences.astype(np.float64)
+    want = totals(bins_of(exact, bins=bins, binning=binning), exact, correct, bins=bins)
+    got = binned(confidences, correct, bins=bins, binning=binning)
+    np.testing.assert_array_equal(got.count, want.count)
+    np.testing.assert_array_equal(got.hits, want.hits)
+    np.testing.assert_allclose(got.confidences, want.confidences, rtol=1e-14)  # 60 additions in another order
+
+
+@pytest.mark.parametrize("binning", Binning)
+@pytest.mark.parametrize("bad", [math.nan, -1e-9, 1.0000001, math.inf])
+def test_a_confidence_that_is_none_is_named(bad, binning):
+    confidences = np.full(1000, 0.5)
+    confidences[600] = bad
+    with pytest.raises(ValueError, match=r"`confidences` must lie in \[0, 1\], but row 600 has"):
+        binned(confidences, np.ones(1000, np.bool_), bins=15, binning=binning)
+
+
+def test_more_bins_than_the_one_pass_takes_are_bins_all_the_same(monkeypatch):
+    monkeypatch.setattr("smoothlab.measures.binning._MOST_BINS", 4)
+    assert binned(np.array([0.3, 1.0]), np.array([True, False]), bins=5).count.tolist() == [0, 1, 0, 0, 1]
 
 
 def test_an_unknown_word_gets_the_nearest():

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from smoothlab import _checks
 from smoothlab.measures import accuracy, brier_score, confidence_gap, confidences, negative_log_likelihood
+from smoothlab.measures.scores import brier_scores
 
 LOGITS = arrays(np.float64, (5, 4), elements=st.floats(-50, 50))
 LABELS = arrays(np.int64, 5, elements=st.integers(0, 3))
@@ -55,6 +56,24 @@ def test_low_precision_logits_are_scored_in_float64(dtype):
     exact = logits.astype(np.float64)
     for score in (accuracy, negative_log_likelihood, brier_score, confidence_gap):
         assert score(logits, labels) == score(exact, labels)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 15, 30])
+def test_equal_logits_have_the_confidence_that_lies_on_an_edge(classes):
+    for dtype in (np.float32, np.float64):
+        assert confidences(np.full((1, classes), 0.7, dtype))[0] == 1 / classes
+
+
+def test_the_score_of_a_sure_prediction_keeps_its_digits():
+    logits = np.array([[40.0, 0.0, 1.0]] * 3)
+    small = math.exp(-40), math.exp(-39)
+    others = sum(small)
+    # all of them far below the last bit of 1
+    right = (others**2 + small[0] ** 2 + small[1] ** 2) / (1 + others) ** 2
+    got = brier_scores(logits, np.array([0, 1, 2]))
+    np.testing.assert_allclose(got[0], right, rtol=1e-13)
+    np.testing.assert_allclose(got[1:], 2, rtol=1e-15)
+    np.testing.assert_allclose(negative_log_likelihood(logits, np.zeros(3, np.int64)), others, rtol=1e-13)
 
 
 def test_logits_of_any_size_are_scored_without_overflow():

@@ -398,3 +398,17 @@ def test_what_does_not_fit_is_refused_in_one_sentence(changes, sentence):
 
 def test_a_report_is_plain_data():
     assert EpochReport(1, 0.5, 0.9, 0.1) == EpochReport(1, 0.5, 0.9, 0.1)
+
+
+def test_who_watches_sees_the_model_of_every_epoch_and_disturbs_nothing():
+    seen = []
+
+    def watch(epoch, model):
+        assert not model.training
+        torch.rand(7)  # would shift the dropout of every later step
+        seen.append((epoch, model(torch.tensor(ALL.inputs[:5])).sum().item()))
+
+    watched, alone = fitted(watch=watch), fitted()
+    assert [epoch for epoch, _ in seen] == [0, 1, 2, 3]
+    assert len({answer for _, answer in seen}) == 4
+    assert content(watched.model) == content(alone.model)

@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from .. import _checks
-from .._numerics import below_highest, blocks
-from .scores import confidences, right
+from .._numerics import blocks, cached_blocks
+from .._statistics import statistics_of
+from .scores import confidences_and_right
 
 _CLASSES_AT_ONCE = 16  # columns read together: neighbours share the cache lines of a row
 
@@ -48,7 +49,7 @@ def top_label(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.nda
     >>> confidences.round(6).tolist(), correct.tolist()
     ([0.75, 0.5], [True, False])
     """
-    return Answers(confidences(logits), right(logits, labels))
+    return Answers(*confidences_and_right(logits, labels))
 
 
 def within_top(
@@ -65,18 +66,21 @@ def within_top(
     >>> confidences.round(6).tolist(), correct.tolist()
     ([0.875], [True])
     """
-    _checks.logits_and_labels(logits, labels)
+    numbers_of_blocks = statistics_of(logits, labels)
     _checks.within("k", k, 1, logits.shape[1])
+    if k == 1:
+        return top_label(logits, labels)
     confident, correct = np.empty(len(labels)), np.empty(len(labels), np.bool_)
     column = np.arange(logits.shape[1])
-    for rows, below in below_highest(logits):
-        own = np.take_along_axis(below, labels[rows, None], 1)
-        before = (below > own) | ((below == own) & (column < labels[rows, None]))
-        correct[rows] = before.sum(1) < k
-        chances = np.exp(below)
-        total = chances.sum(1)
-        chances.partition(logits.shape[1] - k, axis=1)
-        confident[rows] = chances[:, -k:].sum(1) / total
+    for rows, numbers in numbers_of_blocks:
+        highest, total = numbers.highest[:, None], 1 + numbers.others
+        for part in cached_blocks(logits[rows]):
+            block, own_class = logits[rows][part], labels[rows][part, None]
+            own = np.take_along_axis(block, own_class, 1)
+            before = (block > own) | ((block == own) & (column < own_class))
+            correct[rows][part] = before.sum(1) < k
+            likeliest = np.partition(block, logits.shape[1] - k, axis=1)[:, -k:]
+            confident[rows][part] = np.exp(likeliest - highest[part]).sum(1) / total[part]
     return Answers(np.minimum(confident, 1), correct)  # two orders of one sum may differ in the last bit
 
 
@@ -93,9 +97,9 @@ def of_each_class(
     >>> second.confidences.round(6).tolist(), second.correct.tolist()
     ([0.25], [True])
     """
-    _checks.logits_and_labels(logits, labels)
-    highest = logits.max(1).astype(np.float64)[:, None]
-    total = np.concatenate([np.exp(below).sum(1) for _, below in below_highest(logits)])[:, None]
+    numbers = [numbers for _, numbers in statistics_of(logits, labels)]
+    highest = np.concatenate([part.highest for part in numbers])[:, None]
+    total = 1 + np.concatenate([part.others for part in numbers])[:, None]
     for columns in blocks(logits.shape[1], rows=_CLASSES_AT_ONCE):
         chances = np.exp(logits[:, columns] - highest)
         chances /= total

@@ -30,8 +30,8 @@ from jaxtyping import Bool, Float
 
 from .._numerics import xlogy
 from .estimate import USUAL_LEVEL, Estimate
-from .intervals import positive_estimate, share_estimate
-from .selective import Steps, augrc, aurc, excess_aurc, steps_of
+from .intervals import Moments, positive_estimate, share_of_counts
+from .selective import Steps, augrc_of_steps, aurc_of_steps, excess_aurc_of_steps, steps_of
 
 
 def aurc_estimate(
@@ -45,12 +45,17 @@ def aurc_estimate(
     >>> print(aurc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.256 [0.216, 0.301], n = 500
     """
-    area = aurc(scores, correct)
-    if correct.all() or not correct.any():
-        errors = share_estimate(~correct, level=level)
+    return aurc_estimate_of_steps(steps_of(scores, correct), level=level)
+
+
+def aurc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+    """AURC with its interval, as sums over steps."""
+    area, n, wrong = aurc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
+    if wrong in (0, n):
+        errors = share_of_counts(wrong, n, level=level)
         low, high = _best_aurc(errors.low), _best_aurc(errors.high) + _entropy(errors.high)
-        return Estimate(area, low, high, len(scores), level)
-    return positive_estimate(area, aurc_influence(scores, correct), most=1.0, level=level)
+        return Estimate(area, low, high, n, level)
+    return positive_estimate(area, _moments(steps, *aurc_influence_of_steps(steps)), most=1.0, level=level)
 
 
 def excess_aurc_estimate(
@@ -64,13 +69,19 @@ def excess_aurc_estimate(
     >>> print(excess_aurc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.090 [0.070, 0.113], n = 500
     """
-    area = excess_aurc(scores, correct)
+    return excess_aurc_estimate_of_steps(steps_of(scores, correct), level=level)
+
+
+def excess_aurc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+    """E-AURC with its interval, as sums over steps."""
+    area, n, wrong = excess_aurc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
     if area <= 0:
-        errors = share_estimate(~correct, level=level)
-        return Estimate(area, 0.0, _entropy(min(max(0.5, errors.low), errors.high)), len(scores), level)
-    wrong = ~correct
-    best = math.log(correct.mean()) * (wrong - wrong.mean())
-    return positive_estimate(area, aurc_influence(scores, correct) + best, most=math.log(2), level=level)
+        errors = share_of_counts(wrong, n, level=level)
+        return Estimate(area, 0.0, _entropy(min(max(0.5, errors.low), errors.high)), n, level)
+    right, of_wrong = aurc_influence_of_steps(steps)
+    slope, rate = math.log(1 - wrong / n), wrong / n
+    found = _moments(steps, right - slope * rate, of_wrong + slope * (1 - rate))
+    return positive_estimate(area, found, most=math.log(2), level=level)
 
 
 def augrc_estimate(
@@ -84,11 +95,16 @@ def augrc_estimate(
     >>> print(augrc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.174 [0.151, 0.199], n = 500
     """
-    area = augrc(scores, correct)
-    if correct.all() or not correct.any():
-        errors = share_estimate(~correct, level=level)
-        return Estimate(area, errors.low**2 / 2, errors.high - errors.high**2 / 2, len(scores), level)
-    return positive_estimate(area, augrc_influence(scores, correct), most=0.5, level=level)
+    return augrc_estimate_of_steps(steps_of(scores, correct), level=level)
+
+
+def augrc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+    """AUGRC with its interval, as sums over steps."""
+    area, n, wrong = augrc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
+    if wrong in (0, n):
+        errors = share_of_counts(wrong, n, level=level)
+        return Estimate(area, errors.low**2 / 2, errors.high - errors.high**2 / 2, n, level)
+    return positive_estimate(area, _moments(steps, *augrc_influence_of_steps(steps)), most=0.5, level=level)
 
 
 def aurc_influence(
@@ -104,7 +120,15 @@ def aurc_influence(
     >>> aurc_influence(np.ones(4), np.array([True, True, True, False])).tolist()  # as of an error rate
     [-0.25, -0.25, -0.25, 0.75]
     """
-    steps, n = steps_of(scores, correct), len(scores)
+    steps = steps_of(scores, correct)
+    return _by_row(steps, *aurc_influence_of_steps(steps), correct)
+
+
+def aurc_influence_of_steps(
+    steps: Steps,
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
+    """What a right answer in each step adds to AURC, and what a wrong one does."""
+    n = steps.answered[-1]
     start, end = np.append(0, steps.answered[:-1]) / n, steps.answered / n
     errors = np.diff(steps.errors, prepend=0) / n
     rate = errors / (end - start)
@@ -114,7 +138,7 @@ def aurc_influence(
     of_step = (
         -rate * weight - rate * np.log(end) - (lost.sum() - np.cumsum(lost)) + errors.sum() - errors @ weight
     )
-    return _by_row(steps, of_step, of_step + weight, correct)
+    return of_step, of_step + weight
 
 
 def augrc_influence(
@@ -127,11 +151,25 @@ def augrc_influence(
     >>> augrc_influence(np.ones(4), np.array([True, True, True, False])).tolist()  # as of half an error rate
     [-0.125, -0.125, -0.125, 0.375]
     """
-    steps, n = steps_of(scores, correct), len(scores)
+    steps = steps_of(scores, correct)
+    return _by_row(steps, *augrc_influence_of_steps(steps), correct)
+
+
+def augrc_influence_of_steps(
+    steps: Steps,
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
+    """What a right answer in each step adds to AUGRC, and what a wrong one does."""
+    n = steps.answered[-1]
     middle = (steps.answered + np.append(0, steps.answered[:-1])) / (2 * n)
     above = (steps.errors + np.append(0, steps.errors[:-1])) / (2 * n)
     area = (np.diff(steps.errors, prepend=0) / n) @ (1 - middle)
-    return _by_row(steps, above - 2 * area, above + 1 - middle - 2 * area, correct)
+    return above - 2 * area, above + 1 - middle - 2 * area
+
+
+def _moments(steps: Steps, right: Float[np.ndarray, " steps"], wrong: Float[np.ndarray, " steps"]) -> Moments:
+    """Of the influences of all examples."""
+    of_step, errors = np.diff(steps.answered, prepend=0), np.diff(steps.errors, prepend=0)
+    return Moments.of(np.concatenate([right, wrong]), np.concatenate([of_step - errors, errors]))
 
 
 def _by_row(

@@ -15,7 +15,10 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from .. import _checks
+from .. import _checks, _rows
+from .._statistics import threads
+
+_MOST_BINS = 2**22  # that the one pass takes
 
 
 class Binning(StrEnum):
@@ -54,6 +57,36 @@ def width_edges(bins: int) -> Float[np.ndarray, " edges"]:
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     return np.arange(bins + 1) / bins
+
+
+def binned(
+    confidences: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    *,
+    bins: int,
+    binning: Binning = Binning.WIDTH,
+) -> Totals:
+    """The totals of all bins. Those of equal width are one pass, in which the confidences are judged as well.
+
+    Raises `ValueError` for a confidence outside [0, 1] or NaN; the public functions judge the rest.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.binning import binned
+    >>> binned(np.array([0.75, 1.0, 0.5]), np.array([True, False, True]), bins=2)
+    Totals(count=array([1, 2]), confidences=array([0.5 , 1.75]), hits=array([1, 1]))
+    """
+    if binning == Binning.WIDTH and bins < _MOST_BINS:
+        numbers = (
+            confidences if confidences.dtype in (np.float32, np.float64) else confidences.astype(np.float64)
+        )
+        numbers, right = np.ascontiguousarray(numbers), np.ascontiguousarray(correct)
+        sums = _rows.bin_totals(numbers, right, edges=width_edges(bins), threads=threads())
+        if sums.readable:
+            count, hits = (column.astype(np.int64) for column in (sums.count, sums.hits))  # of C's long long
+            return Totals(count, sums.confidences, hits)
+    _checks.confidences_and_correct(confidences, correct)
+    exact = confidences.astype(np.float64, copy=False)
+    return totals(bins_of(exact, bins=bins, binning=binning), exact, correct, bins=bins)
 
 
 def bins_of(

@@ -22,9 +22,10 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from .. import _checks
 from .answers import top_label
-from .binning import bins_of, totals, width_edges
+from .binning import width_edges
 from .consistency import against, hits_if_calibrated
 from .errors import Norm, calibration_error, plug_in
+from .groups import Groups, totals_of_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,21 +82,57 @@ def reliability(
     _checks.logits_and_labels(logits, labels)
     _checks.at_least("bins", bins, 1)
     _checks.at_least("resamples", resamples, 1)
-    confidences, correct = top_label(logits, labels)
-    bin_of = bins_of(confidences, bins=bins)
-    sums = totals(bin_of, confidences, correct, bins=bins)
-    hits = hits_if_calibrated(confidences, bin_of, sums, resamples=resamples, seed=seed)
+    return reliability_between(width_edges(bins), *top_label(logits, labels), resamples=resamples, seed=seed)
+
+
+def reliability_between(
+    edges: Float[np.ndarray, " edges"],
+    confidences: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Reliability:
+    """The reliability diagram of confidences in bins between rising edges; the public functions judge the arguments.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.calibration import reliability_between
+    >>> diagram = reliability_between(np.array([0, 0.5, 1]), np.array([0.25, 0.75]), np.array([False, True]))
+    >>> diagram.count.tolist(), diagram.ece
+    ([1, 1], 0.25)
+    """
+    return reliability_of_groups(
+        edges, Groups.each_alone(confidences, correct), resamples=resamples, seed=seed
+    )
+
+
+def reliability_of_groups(
+    edges: Float[np.ndarray, " edges"], groups: Groups, *, resamples: int = 1000, seed: int = 0
+) -> Reliability:
+    """The reliability diagram of answers in groups; a group is in the bin of its confidence.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.calibration import reliability_of_groups
+    >>> from smoothlab.measures.groups import Groups
+    >>> groups = Groups(np.array([0.75]), np.array([10**8]), np.array([75_000_000]))
+    >>> reliability_of_groups(np.array([0, 0.5, 1]), groups).null_high.round(6).tolist()
+    [nan, 0.750085]
+    """
+    bins, n = len(edges) - 1, groups.n
+    bin_of = np.searchsorted(edges[1:-1], groups.confidences, side="left")
+    sums = totals_of_groups(groups, bin_of, bins=bins)
+    hits = hits_if_calibrated(groups, bin_of, sums, resamples=resamples, seed=seed)
     ece = float(plug_in(sums.hits, sums, Norm.ABSOLUTE))
-    test = against(plug_in(hits.drawn, sums, Norm.ABSOLUTE), ece, len(labels))
+    test = against(plug_in(hits.drawn, sums, Norm.ABSOLUTE), ece, n)
 
     with np.errstate(invalid="ignore"):  # an empty bin is 0/0 = nan, as it should be
         return Reliability(
-            edges=width_edges(bins),
+            edges=edges,
             count=sums.count,
             confidence=sums.confidences / sums.count,
             accuracy=sums.hits / sums.count,
             ece=ece,
-            n=len(labels),
+            n=n,
             null_low=hits.low / sums.count,
             null_high=hits.high / sums.count,
             null_ece=test.null,

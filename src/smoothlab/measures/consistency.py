@@ -25,10 +25,11 @@ from .._numerics import blocks, softmax
 from .answers import of_each_class
 from .binning import Binning, Totals, bins_of, totals
 from .errors import Norm, judged, over_classes, plug_in
+from .groups import Groups, bins_of_groups, totals_of_groups
 from .poisson_binomial import count_quantile
 
 TAIL = 0.025  # on each side of the null bands, which are 95 % bands
-_AT_ONCE = 2**22  # probabilities of a block of rows, from which labels are drawn together
+_AT_ONCE = 2**22  # probabilities of a block of rows, or labels that are drawn from them together
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,34 @@ def calibration_test(
     _checks.confidences_and_correct(confidences, correct)
     _checks.at_least("resamples", resamples, 1)
     binning, norm = judged(bins, binning, norm)
-    exact = confidences.astype(np.float64, copy=False)
-    bin_of = bins_of(exact, bins=bins, binning=binning)
-    sums = totals(bin_of, exact, correct, bins=bins)
-    hits = hits_if_calibrated(exact, bin_of, sums, resamples=resamples, seed=seed)
-    return against(plug_in(hits.drawn, sums, norm), float(plug_in(sums.hits, sums, norm)), len(correct))
+    groups = Groups.each_alone(confidences, correct)
+    return calibration_test_of_groups(
+        groups, bins=bins, binning=binning, norm=norm, resamples=resamples, seed=seed
+    )
+
+
+def calibration_test_of_groups(
+    groups: Groups,
+    *,
+    bins: int = 15,
+    binning: Binning = Binning.WIDTH,
+    norm: Norm = Norm.ABSOLUTE,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> CalibrationTest:
+    """The calibration error of answers in groups beside its null law, at the price of the groups.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.consistency import calibration_test_of_groups
+    >>> from smoothlab.measures.groups import Groups
+    >>> test = calibration_test_of_groups(Groups(np.array([0.9]), np.array([10**8]), np.array([90_010_000])))
+    >>> round(test.error, 6), round(test.null[1], 6), test.p_value < 0.01
+    (0.0001, 6.8e-05, True)
+    """
+    bin_of = bins_of_groups(groups, bins=bins, binning=binning)
+    sums = totals_of_groups(groups, bin_of, bins=bins)
+    hits = hits_if_calibrated(groups, bin_of, sums, resamples=resamples, seed=seed)
+    return against(plug_in(hits.drawn, sums, norm), float(plug_in(sums.hits, sums, norm)), groups.n)
 
 
 def classwise_calibration_test(
@@ -151,14 +175,38 @@ def consistency_test(
     """
     _checks.confidences_and_correct(confidences, correct)
     _checks.at_least("resamples", resamples, 1)
-    random = np.random.default_rng(seed)
-    null = [measure(confidences, random.random(len(confidences)) < confidences) for _ in range(resamples)]
-    return against(np.array(null), measure(confidences, correct), len(correct))
+    groups = Groups.each_alone(confidences, correct)
+    return consistency_test_of_groups(
+        lambda some: measure(some.confidences, some.right), groups, resamples=resamples, seed=seed
+    )
+
+
+def consistency_test_of_groups(
+    measure: Callable[[Groups], float], groups: Groups, *, resamples: int = 200, seed: int = 0
+) -> CalibrationTest:
+    """Any measure of answers in groups beside its null law; the number right of each group is drawn as a whole.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.consistency import consistency_test_of_groups
+    >>> from smoothlab.measures.groups import Groups
+    >>> groups = Groups(np.array([0.5, 0.9]), np.array([10**6, 10**6]), np.array([500_100, 899_950]))
+    >>> consistency_test_of_groups(lambda some: abs(some.gap_sum) / some.n, groups).p_value > 0.05
+    True
+    """
+    random, alone = np.random.default_rng(seed), bool(groups.count.max() == 1)
+
+    def drawn() -> np.ndarray:
+        if alone:  # a tenth of the price
+            return random.random(len(groups.confidences)) < groups.confidences
+        return random.binomial(groups.count, groups.confidences)
+
+    null = [measure(Groups(groups.confidences, groups.count, drawn())) for _ in range(resamples)]
+    return against(np.array(null), measure(groups), groups.n)
 
 
 def hits_if_calibrated(
-    confidences: Float[np.ndarray, " batch"],
-    bin_of: Int[np.ndarray, " batch"],
+    groups: Groups,
+    bin_of: Int[np.ndarray, " groups"],
     sums: Totals,
     *,
     resamples: int,
@@ -168,10 +216,12 @@ def hits_if_calibrated(
     bins = len(sums.count)
     drawn, low, high = np.zeros((resamples, bins)), np.full(bins, np.nan), np.full(bins, np.nan)
     random = np.random.default_rng(seed)
-    members = np.split(confidences[np.argsort(bin_of, kind="stable")], np.cumsum(sums.count)[:-1])
+    order, ends = np.argsort(bin_of, kind="stable"), np.cumsum(np.bincount(bin_of, minlength=bins))
     for b in np.flatnonzero(sums.count):
+        members = order[ends[b - 1] if b else 0 : ends[b]]
         levels = np.concatenate([[TAIL, 1 - TAIL], random.random(resamples)])
-        (low[b], high[b]), drawn[:, b] = np.split(count_quantile(members[b], levels), [2])
+        found = count_quantile(groups.confidences[members], levels, groups.count[members])
+        (low[b], high[b]), drawn[:, b] = np.split(found, [2])
     return Hits(drawn, low, high)
 
 
@@ -191,7 +241,7 @@ def _drawn_labels(
     """Blocks of rows, and labels of each row drawn with its own probabilities."""
     random = np.random.default_rng(seed)
     classes = logits.shape[1]
-    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // classes)):
+    for rows in blocks(len(logits), rows=max(1, _AT_ONCE // max(classes, resamples))):
         reached = np.cumsum(softmax(logits[rows]), axis=1)
         reached /= reached[:, -1:]
         # rows laid end to end are one rising array, in which a single search draws for all of them

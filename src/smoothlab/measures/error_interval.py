@@ -33,9 +33,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .. import _checks
-from .binning import Binning, bins_of, totals
+from .binning import Binning
 from .errors import Norm, judged, one_number
 from .estimate import USUAL_LEVEL, Estimate
+from .groups import Groups, bins_of_groups, totals_of_groups
 
 _DRAWS = 4000
 _STEPS = 24  # halvings of a bracket at most a few times wider than the answer
@@ -78,27 +79,45 @@ def calibration_error_estimate(
     binning, _ = judged(bins, binning, Norm.ABSOLUTE)
     if not 0 < level < 1:
         raise ValueError(f"`level` must lie between 0 and 1, but got {level!r}. Write 95 % as 0.95.")
-    exact, n = confidences.astype(np.float64, copy=False), len(confidences)
-    bin_of = bins_of(exact, bins=bins, binning=binning)
-    value = one_number(totals(bin_of, exact, correct, bins=bins), Norm.ABSOLUTE, debiased=True)
-    low, high = _interval(_bins(bin_of, exact, correct), (1 - level) / 2, np.random.default_rng(seed))
-    return Estimate(min(max(value, low), high), low, high, n, level)
+    groups = Groups.each_alone(confidences, correct)
+    return calibration_error_estimate_of_groups(groups, bins=bins, binning=binning, level=level, seed=seed)
 
 
-def _bins(
-    bin_of: Int[np.ndarray, " batch"],
-    confidences: Float[np.ndarray, " batch"],
-    correct: Bool[np.ndarray, " batch"],
-) -> _Bins:
-    away, surprised = correct - confidences, correct != (confidences > 0.5)
+def calibration_error_estimate_of_groups(
+    groups: Groups,
+    *,
+    bins: int = 15,
+    binning: Binning = Binning.WIDTH,
+    level: float = USUAL_LEVEL,
+    seed: int = 0,
+) -> Estimate:
+    """The debiased ECE of answers in groups, with its interval.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.error_interval import calibration_error_estimate_of_groups
+    >>> from smoothlab.measures.groups import Groups
+    >>> groups = Groups(np.array([0.7, 0.9]), np.array([10**8, 10**8]), np.array([60_000_000, 89_990_000]))
+    >>> print(f"{calibration_error_estimate_of_groups(groups):.4f}")
+    0.0500 [0.0500, 0.0501], n = 200000000
+    """
+    bin_of = bins_of_groups(groups, bins=bins, binning=binning)
+    value = one_number(totals_of_groups(groups, bin_of, bins=bins), Norm.ABSOLUTE, debiased=True)
+    low, high = _interval(_bins(bin_of, groups), (1 - level) / 2, np.random.default_rng(seed))
+    return Estimate(min(max(value, low), high), low, high, groups.n, level)
+
+
+def _bins(bin_of: Int[np.ndarray, " groups"], groups: Groups) -> _Bins:
+    p, n, right = groups.confidences, groups.count, groups.right
+    away = right - n * p
+    square = right * (1 - p) ** 2 + (n - right) * p**2
+    surprised = np.where(p > 0.5, n - right, right)
     held = np.bincount(bin_of) > 0
     count, gap, said, shown, surprises = (
-        np.bincount(bin_of, weights=each)[held]
-        for each in (np.ones(len(away)), away, confidences * (1 - confidences), away**2, surprised)
+        np.bincount(bin_of, weights=each)[held] for each in (n, away, n * p * (1 - p), square, surprised)
     )
     share, agreed = (surprises + 2) / (count + 4), (surprises == 0) | (surprises == count)
     shown = np.maximum(shown - gap**2 / count, np.where(agreed, count * share * (1 - share), 0.0))
-    clearly_off = gap**2 > np.maximum(said, shown) * math.log(len(away))
+    clearly_off = gap**2 > np.maximum(said, shown) * math.log(groups.n)
     deviation = np.sqrt(np.where(clearly_off, shown, np.maximum(said, shown)))
     return _Bins(count, gap, deviation, clearly_off, agreed)
 

@@ -30,7 +30,7 @@ from jaxtyping import Bool, Float, Integer, Real
 
 from .. import _checks
 from .answers import of_each_class
-from .binning import Binning, Totals, bins_of, totals
+from .binning import Binning, Totals, binned
 
 
 class Norm(StrEnum):
@@ -76,11 +76,9 @@ def calibration_error(
     >>> round(calibration_error(*answers), 3), round(calibration_error(*answers, norm="maximum"), 3)
     (0.375, 0.731)
     """
-    _checks.confidences_and_correct(confidences, correct)
+    _checks.answers("confidences", confidences, correct)
     binning, norm = judged(bins, binning, norm, debiased=debiased)
-    exact = confidences.astype(np.float64, copy=False)
-    bin_of = bins_of(exact, bins=bins, binning=binning)
-    return one_number(totals(bin_of, exact, correct, bins=bins), norm, debiased=debiased)
+    return one_number(binned(confidences, correct, bins=bins, binning=binning), norm, debiased=debiased)
 
 
 def classwise_calibration_error(
@@ -107,8 +105,9 @@ def classwise_calibration_error(
     binning, norm = judged(bins, binning, norm, debiased=debiased)
     parts = []
     for chances, correct in of_each_class(logits, labels):
-        bin_of = bins_of(chances, bins=bins, binning=binning)
-        parts.append(one_number(totals(bin_of, chances, correct, bins=bins), norm, debiased=debiased))
+        parts.append(
+            one_number(binned(chances, correct, bins=bins, binning=binning), norm, debiased=debiased)
+        )
     return float(over_classes(np.array(parts), norm))
 
 

@@ -20,6 +20,7 @@ doi:10.2307/3002019 (matched degrees of freedom).
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -28,6 +29,37 @@ from .. import _checks
 from .answers import top_label
 from .estimate import USUAL_LEVEL, Estimate
 from .scores import brier_scores, losses, right
+
+
+class Moments(NamedTuple):
+    """What an interval asks of n values: their mean, and the mean square and fourth power of their distances from it.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.intervals import Moments
+    >>> Moments.of(np.array([1.0, 3.0]))
+    Moments(n=2, mean=2.0, square=1.0, fourth=1.0)
+    """
+
+    n: int
+    mean: float
+    square: float
+    fourth: float
+
+    @classmethod
+    def of(
+        cls, values: Float[np.ndarray, " groups"], count: Integer[np.ndarray, " groups"] | None = None
+    ) -> "Moments":
+        """Of values, or of groups of so many equal ones."""
+        if count is None:
+            n, mean = len(values), float(values.mean())
+            if np.ptp(values) == 0:  # equal values may differ from their mean in the last bit
+                return cls(n, mean, 0.0, 0.0)
+            square = (values - mean) ** 2
+            return cls(n, mean, float(square.mean()), float(square @ square) / n)
+        n = int(count.sum())
+        mean = float(count @ values) / n
+        square = (values - mean) ** 2
+        return cls(n, mean, float(count @ square) / n, float(count @ square**2) / n)
 
 
 def accuracy_estimate(
@@ -60,7 +92,17 @@ def share_estimate(hits: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEV
     0.900 [0.826, 0.945], n = 100
     """
     _checks.array("hits", hits, axes=1)
-    square, n, share = normal_quantile(level) ** 2, len(hits), float(hits.mean())
+    return share_of_counts(int(np.count_nonzero(hits)), len(hits), level=level)
+
+
+def share_of_counts(hits: int, n: int, *, level: float = USUAL_LEVEL) -> Estimate:
+    """The share of hits among n examples, with Wilson's interval.
+
+    >>> from smoothlab.measures.intervals import share_of_counts
+    >>> print(share_of_counts(90, 100))
+    0.900 [0.826, 0.945], n = 100
+    """
+    square, share = normal_quantile(level) ** 2, hits / n
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
     # at either end one bound is the share itself, and rounding must not part them
@@ -123,13 +165,22 @@ def confidence_gap_estimate(
     0.01 [-0.11, 0.12], n = 40
     """
     confidences, correct = top_label(logits, labels)
-    gaps = confidences - correct
-    gap, half = float(gaps.mean()), half_width(gaps, level=level)
-    return Estimate(gap, max(-1.0, gap - half), min(1.0, gap + half), len(gaps), level)
+    return signed_estimate(Moments.of(confidences - correct), level=level)
+
+
+def signed_estimate(gaps: Moments, *, level: float = USUAL_LEVEL) -> Estimate:
+    """The mean of values between -1 and 1, with an interval.
+
+    >>> from smoothlab.measures.intervals import Moments, signed_estimate
+    >>> print(signed_estimate(Moments(10000, mean=0.02, square=0.09, fourth=0.02)))
+    0.0200 [0.0141, 0.0259], n = 10000
+    """
+    half = half_width(gaps, level=level)
+    return Estimate(gaps.mean, max(-1.0, gaps.mean - half), min(1.0, gaps.mean + half), gaps.n, level)
 
 
 def positive_estimate(
-    value: float, values: Float[np.ndarray, " batch"], *, most: float, level: float = USUAL_LEVEL
+    value: float, values: Float[np.ndarray, " batch"] | Moments, *, most: float, level: float = USUAL_LEVEL
 ) -> Estimate:
     """A value between 0 and `most` that scatters as the mean of `values` does, whatever that mean is.
 
@@ -141,9 +192,10 @@ def positive_estimate(
     >>> print(positive_estimate(0.5, np.array([0.0, 1.0] * 50), most=1.0))
     0.500 [0.402, 0.598], n = 100
     """
-    n, half = len(values), half_width(values, level=level)
+    moments = values if isinstance(values, Moments) else Moments.of(values)
+    n, half = moments.n, half_width(moments, level=level)
     if value <= 0 or value >= most:
-        unseen = share_estimate(np.zeros(n, np.bool_), level=level).high
+        unseen = share_of_counts(0, n, level=level).high
         low, high = (0.0, most * unseen) if value <= 0 else (most * (1 - unseen), most)
     elif math.isinf(half):
         low, high = 0.0, most
@@ -154,7 +206,7 @@ def positive_estimate(
     return Estimate(value, low, high, n, level)
 
 
-def half_width(values: Float[np.ndarray, " batch"], *, level: float = USUAL_LEVEL) -> float:
+def half_width(values: Float[np.ndarray, " batch"] | Moments, *, level: float = USUAL_LEVEL) -> float:
     """Half of Student's interval of a mean, its degrees of freedom matched to the kurtosis; inf for one value.
 
     Raises `ValueError` for a `level` outside (0, 1). Source: the head of this module.
@@ -165,17 +217,16 @@ def half_width(values: Float[np.ndarray, " batch"], *, level: float = USUAL_LEVE
     0.1
     """
     normal_quantile(level)  # judges the level
-    n, away = len(values), values - values.mean()
-    square = float(away @ away)
+    n, _, square, fourth = values if isinstance(values, Moments) else Moments.of(values)
     if n == 1:
         return math.inf
-    if square == 0 or np.ptp(values) == 0:  # equal values may differ from their mean in the last bit
+    if square == 0:
         return 0.0
     from scipy.special import stdtrit  # here, because it takes longer to load than all of `import smoothlab`
 
-    kurtosis = n * float(away**2 @ away**2) / square**2
+    kurtosis = fourth / square**2
     freedom = min(n - 1, 2 * n / (kurtosis - 1)) if kurtosis > 1 else n - 1
-    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(square / (n - 1) / n)
+    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(square / (n - 1))
 
 
 def normal_quantile(level: float) -> float:

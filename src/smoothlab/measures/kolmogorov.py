@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float
 
 from .. import _checks
 from .consistency import TAIL, CalibrationTest
+from .groups import Groups
 
 _TERMS = 30  # the series alternates; at x = 3 the 30th term is below 1e-100, and beyond 9 all of it is 1
 
@@ -44,12 +45,25 @@ def kolmogorov_smirnov(
     (0.25, 0.48)
     """
     _checks.confidences_and_correct(confidences, correct)
-    order = np.argsort(confidences)
-    ranked = confidences[order].astype(np.float64, copy=False)
-    walk = np.cumsum(correct[order] - ranked)
+    return kolmogorov_smirnov_of_groups(Groups.each_alone(confidences, correct))
+
+
+def kolmogorov_smirnov_of_groups(groups: Groups) -> CalibrationTest:
+    """The KS calibration error of answers in groups, its band and its p-value.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.groups import Groups
+    >>> from smoothlab.measures.kolmogorov import kolmogorov_smirnov_of_groups
+    >>> groups = Groups(np.array([0.6, 0.8, 0.9]), np.array([2, 1, 1]), np.array([1, 0, 1]))
+    >>> round(kolmogorov_smirnov_of_groups(groups).error, 6)
+    0.25
+    """
+    order = np.argsort(groups.confidences)
+    ranked, count = groups.confidences[order], groups.count[order]
+    walk = np.cumsum(groups.right[order] - count * ranked)
     last_of_its_kind = np.append(ranked[1:] != ranked[:-1], True)
-    n, height = len(ranked), float(np.abs(walk[last_of_its_kind]).max())
-    scale = math.sqrt(float(ranked @ (1 - ranked)))
+    n, height = groups.n, float(np.abs(walk[last_of_its_kind]).max())
+    scale = math.sqrt(float((count * ranked) @ (1 - ranked)))
     if scale == 0:
         return CalibrationTest(height / n, (0.0, 0.0), float(height == 0), n)
     low, high = (scale / n * _height_at(level) for level in (TAIL, 1 - TAIL))

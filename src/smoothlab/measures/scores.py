@@ -7,7 +7,9 @@ With p = softmax(z), the label y, the prediction c = argmax z (the first, among 
 
 The gap has a sign: above 0 a model is overconfident, below 0 underconfident, as too much smoothing makes it.
 All are taken of the logits as they are, never of smoothed targets, and in float64 whatever the logits' type;
-a class masked with -inf has probability 0.
+a class masked with -inf has probability 0. With e_k = exp(z_k - max z), sums s = sum_k e_k and t = sum_k e_k^2, both
+without the 1 that the largest adds, a row's Brier score is (t + s^2 + 2 (1 - e_y) (1 + s)) / (1 + s)^2: nothing in it
+is a difference of near equals.
 
 Sources: Brier 1950, Monthly Weather Review 78(1) (its score sums over classes); Guo et al. 2017, sec. 2,
 arXiv:1706.04599 (confidence and its gap).
@@ -16,8 +18,7 @@ arXiv:1706.04599 (confidence and its gap).
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from .. import _checks
-from .._numerics import below_highest
+from .._statistics import statistics_of
 
 
 def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
@@ -31,9 +32,30 @@ def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray,
     >>> confidences(np.log(np.array([[0.75, 0.25], [0.5, 0.5]]))).round(6).tolist()
     [0.75, 0.5]
     """
-    _checks.readable_logits(logits)
-    sums = [np.exp(below).sum(1) for _, below in below_highest(logits)]
-    return 1 / np.concatenate(sums)
+    blocks = statistics_of(logits)
+    found = np.empty(len(logits))
+    for rows, numbers in blocks:
+        found[rows] = 1 / (1 + numbers.others)
+    return found
+
+
+def confidences_and_right(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
+) -> tuple[Float[np.ndarray, " batch"], Bool[np.ndarray, " batch"]]:
+    """The confidence of every prediction and whether it is the label, in one pass. Raises as `accuracy` does.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.scores import confidences_and_right
+    >>> sure, correct = confidences_and_right(np.zeros((2, 4)), np.array([0, 1]))
+    >>> sure.tolist(), correct.tolist()
+    ([0.25, 0.25], [True, False])
+    """
+    blocks = statistics_of(logits, labels)
+    sure, correct = np.empty(len(labels)), np.empty(len(labels), np.bool_)
+    for rows, numbers in blocks:
+        sure[rows] = 1 / (1 + numbers.others)
+        correct[rows] = numbers.argmax == labels[rows]
+    return sure, correct
 
 
 def accuracy(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
@@ -59,8 +81,7 @@ def right(
     >>> right(np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0])).tolist()
     [True, False]
     """
-    _checks.logits_and_labels(logits, labels)
-    return logits.argmax(1) == labels
+    return confidences_and_right(logits, labels)[1]
 
 
 def negative_log_likelihood(
@@ -88,11 +109,10 @@ def losses(
     >>> losses(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 1])).round(3).tolist()
     [0.693, 0.288]
     """
-    _checks.logits_and_labels(logits, labels)
+    blocks = statistics_of(logits, labels)
     found = np.empty(len(labels))
-    for rows, below in below_highest(logits):
-        own = np.take_along_axis(below, labels[rows, None], 1)[:, 0]
-        found[rows] = np.log(np.exp(below).sum(1)) - own
+    for rows, numbers in blocks:
+        found[rows] = numbers.log_sum - numbers.label
     return found
 
 
@@ -120,13 +140,12 @@ def brier_scores(
     >>> brier_scores(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 1])).round(3).tolist()
     [0.5, 0.125]
     """
-    _checks.logits_and_labels(logits, labels)
+    blocks = zip(statistics_of(logits, labels), statistics_of(logits, inverse_temperature=2.0), strict=True)
     found = np.empty(len(labels))
-    for rows, below in below_highest(logits):
-        away = np.exp(below)
-        away /= away.sum(1, keepdims=True)
-        away[np.arange(len(away)), labels[rows]] -= 1
-        found[rows] = np.einsum("bk,bk->b", away, away)
+    for (rows, numbers), (_, squared) in blocks:
+        short_of_largest = -np.expm1(numbers.label)  # 1 - e_y
+        total = 1 + numbers.others
+        found[rows] = (squared.others + numbers.others**2 + 2 * short_of_largest * total) / total**2
     return found
 
 
@@ -142,4 +161,5 @@ def confidence_gap(
     >>> confidence_gap(np.zeros((4, 2)), np.array([0, 0, 0, 1]))  # confidence 1/2, right 3 times of 4
     -0.25
     """
-    return float(confidences(logits).mean()) - accuracy(logits, labels)
+    sure, correct = confidences_and_right(logits, labels)
+    return float(sure.mean()) - float(correct.mean())

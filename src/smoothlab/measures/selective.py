@@ -9,7 +9,12 @@ errors among them
 the area under either risk over coverage. The second is the chance that a random example is answered and wrong at a
 random coverage; it is bounded by one half, and (1 - AUROC) acc (1 - acc) + (1 - acc)^2 / 2. Examples of equal score
 cannot be told apart, so they enter in one step: m_k inside it is its expectation over their order, which is the
-straight line from one end of the step to the other. The order of rows has no say.
+straight line from one end of the step to the other. The order of rows has no say. Over a step from k = A to k = B, with
+the error rate r inside it and h = sum_(k = A+1 .. B) 1/k, the selective risks m_k / k add up to
+
+    m_A h + r (B - A - A h),
+
+so that the areas are sums over steps, however many examples a step has.
 
 The excess is what is left when the best order, all right answers before all wrong ones, is taken off:
 
@@ -26,6 +31,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .. import _checks
+from .groups import Groups
 
 
 class RiskCoverage(NamedTuple):
@@ -83,7 +89,7 @@ def aurc(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"
     >>> aurc(np.array([4.0, 3.0, 2.0, 1.0]), correct), aurc(np.ones(4), correct)
     (0.0625, 0.25)
     """
-    return float((_errors_after(steps_of(scores, correct)) / np.arange(1, len(correct) + 1)).mean())
+    return aurc_of_steps(steps_of(scores, correct))
 
 
 def excess_aurc(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"]) -> float:
@@ -96,8 +102,7 @@ def excess_aurc(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, "
     >>> excess_aurc(np.array([4.0, 3.0, 2.0, 1.0]), np.array([True, True, True, False]))
     0.0
     """
-    best = correct.astype(np.float64)  # of two tied halves, each without an order to speak of
-    return aurc(scores, correct) - aurc(best, correct)
+    return excess_aurc_of_steps(steps_of(scores, correct))
 
 
 def augrc(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"]) -> float:
@@ -110,8 +115,7 @@ def augrc(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch
     >>> augrc(np.ones(4), np.array([True, True, True, False]))
     0.125
     """
-    errors = _errors_after(steps_of(scores, correct))
-    return float((errors.sum() - errors[-1] / 2) / len(correct) ** 2)
+    return augrc_of_steps(steps_of(scores, correct))
 
 
 def steps_of(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"]) -> Steps:
@@ -124,20 +128,64 @@ def steps_of(scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " ba
     ([0.9, 0.5], [1, 3], [0, 1])
     """
     _checks.answers("scores", scores, correct)
-    order = np.argsort(scores)[::-1]
-    ranked = scores[order]
-    if np.isnan(ranked[0]):  # NaN is sorted to the end, which is now the beginning
+    steps = steps_of_groups(Groups.each_alone(scores, correct))
+    if np.isnan(steps.score[0]):  # NaN is sorted to the end, which is now the beginning
         raise ValueError(
-            f"`scores` must be numbers, but row {order[0]} has nan. Leave such rows out, or mend the score."
+            f"`scores` must be numbers, but row {steps.order[0]} has nan. Leave such rows out, or mend the score."
         )
-    answered = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1
-    errors = np.cumsum(~correct[order])[answered - 1]
-    return Steps(ranked[answered - 1].astype(np.float64), answered, errors, order)
+    return steps
 
 
-def _errors_after(steps: Steps) -> Float[np.ndarray, " batch"]:
-    """m_k for k = 1 .. n, in expectation over the order within each step."""
-    if len(steps.answered) == len(steps.order):  # no ties: every step is its own end
-        return steps.errors.astype(np.float64)
-    ranks = np.arange(1, len(steps.order) + 1)
-    return np.interp(ranks, np.append(0, steps.answered), np.append(0, steps.errors))
+def steps_of_groups(groups: Groups) -> Steps:
+    """The steps in which answers in groups are given, by any score in place of the confidence.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.groups import Groups
+    >>> from smoothlab.measures.selective import steps_of_groups
+    >>> steps_of_groups(Groups(np.array([0.5, 0.9]), np.array([20, 100]), np.array([10, 95]))).errors.tolist()
+    [5, 15]
+    """
+    order = np.argsort(groups.confidences)[::-1]
+    ranked, count = groups.confidences[order], groups.count[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    errors = np.cumsum(count - groups.right[order])[last]
+    return Steps(ranked[last], np.cumsum(count)[last], errors, order)
+
+
+def aurc_of_steps(steps: Steps) -> float:
+    """AURC as a sum over steps.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.groups import Groups
+    >>> from smoothlab.measures.selective import aurc_of_steps, steps_of_groups
+    >>> round(aurc_of_steps(steps_of_groups(Groups(np.array([0.5]), np.array([10**8]), np.array([10**7])))), 6)
+    0.9
+    """
+    return _area(steps.answered.astype(np.float64), steps.errors.astype(np.float64))
+
+
+def excess_aurc_of_steps(steps: Steps) -> float:
+    """E-AURC as a sum over steps; exactly 0 in the best order."""
+    right = int(steps.answered[-1] - steps.errors[-1])
+    # one more step where the best order turns from right to wrong, and the errors above its are on straight lines too
+    answered = np.unique(np.append(steps.answered, max(right, 1))).astype(np.float64)
+    errors = np.interp(answered, np.append(0, steps.answered), np.append(0, steps.errors))
+    return _area(answered, errors - (answered - right).clip(0))
+
+
+def augrc_of_steps(steps: Steps) -> float:
+    """AUGRC as a sum over steps, each of the mean height of its straight line."""
+    answered, errors = np.append(0, steps.answered), np.append(0, steps.errors)
+    return float(np.diff(answered) @ (errors[1:] + errors[:-1]) / 2) / float(answered[-1]) ** 2
+
+
+def _area(answered: Float[np.ndarray, " steps"], errors: Float[np.ndarray, " steps"]) -> float:
+    """The mean of m_k / k, given the ends of the straight lines of m_k."""
+    from scipy.special import digamma  # here, because it takes longer to load than all of `import smoothlab`
+
+    start, before = np.append(0, answered[:-1]), np.append(0, errors[:-1])
+    size, single = answered - start, answered - start == 1
+    reciprocals = 1 / answered
+    reciprocals[~single] = digamma(answered[~single] + 1) - digamma(start[~single] + 1)
+    inside = (errors - before) / size * (size - start * reciprocals)
+    return float((before * reciprocals + inside).sum() / answered[-1])

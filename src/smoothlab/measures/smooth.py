@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float
 
 from .. import _checks
+from .groups import Groups
 
 _CELLS = 2**14
 _CLOSE = 1e-12
@@ -48,22 +49,34 @@ def smooth_calibration_error(
     0.25
     """
     _checks.confidences_and_correct(confidences, correct)
-    spectrum = _spectrum(confidences.astype(np.float64, copy=False), correct)
+    groups = Groups.each_alone(confidences, correct)
     if bandwidth is not None:
         _checks.positive("bandwidth", bandwidth)
-        return _smoothed(spectrum, bandwidth)
+        return _smoothed(_spectrum(groups), bandwidth)
+    return smooth_calibration_error_of_groups(groups)
+
+
+def smooth_calibration_error_of_groups(groups: Groups) -> float:
+    """The smooth ECE of answers in groups, at its own bandwidth.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.groups import Groups
+    >>> from smoothlab.measures.smooth import smooth_calibration_error_of_groups
+    >>> round(smooth_calibration_error_of_groups(Groups(np.array([0.75]), np.array([100]), np.array([50]))), 6)
+    0.25
+    """
+    spectrum = _spectrum(groups)
     from scipy.optimize import brentq  # here, because it takes longer to load than all of `import smoothlab`
 
     found = brentq(lambda width: _smoothed(spectrum, width) - width, 0.0, 1.0, xtol=_CLOSE)
     return float(cast(float, found))  # its other answer, with a report, was not asked for
 
 
-def _spectrum(
-    confidences: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"]
-) -> Complex[np.ndarray, " waves"]:
+def _spectrum(groups: Groups) -> Complex[np.ndarray, " waves"]:
     """The Fourier transform of the residuals in their cells, reflected at 1, which is their cosine transform."""
-    cell_of = np.minimum((confidences * _CELLS).astype(np.intp), _CELLS - 1)
-    cells = np.bincount(cell_of, weights=correct - confidences, minlength=_CELLS) / len(confidences)
+    cell_of = np.minimum((groups.confidences * _CELLS).astype(np.intp), _CELLS - 1)
+    residuals = groups.right - groups.count * groups.confidences
+    cells = np.bincount(cell_of, weights=residuals, minlength=_CELLS) / groups.n
     return np.fft.rfft(np.concatenate([cells, cells[::-1]]))
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 
 from .. import _checks
 from .._numerics import blocks
+from .groups import Groups
 
 _AT_ONCE = 2**22  # draws of a block
 
@@ -61,23 +62,37 @@ def spiegelhalter(
     """
     _checks.confidences_and_correct(confidences, correct)
     _checks.at_least("resamples", resamples, 0)
-    exact = confidences.astype(np.float64, copy=False)
-    pull = 1 - 2 * exact
-    expected, n = float(exact @ pull), len(exact)
-    moved = float(pull[correct].sum()) - expected
-    deviation = math.sqrt(float((pull**2) @ (exact * (1 - exact))))
+    groups = Groups.each_alone(confidences, correct)
+    found, exact = spiegelhalter_of_groups(groups), groups.confidences
+    if not resamples or math.isinf(found.z) or found.p_value == 1:
+        return found
+    pull, random = 1 - 2 * exact, np.random.default_rng(seed)
+    expected = float(exact @ pull)
+    moved = abs(float(pull[correct].sum()) - expected) * (1 - 1e-12)
+    # drawn as they were added, so that a draw of the very same answers counts as one no smaller
+    far = sum(
+        int((np.abs(_moves(exact, pull, random, rows) - expected) >= moved).sum())
+        for rows in blocks(resamples, rows=max(1, _AT_ONCE // found.n))
+    )
+    return Spiegelhalter(found.z, (1 + far) / (1 + resamples), found.n)
+
+
+def spiegelhalter_of_groups(groups: Groups) -> Spiegelhalter:
+    """Spiegelhalter's Z of answers in groups, with the p-value of the normal law.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.groups import Groups
+    >>> from smoothlab.measures.spiegelhalter import spiegelhalter_of_groups
+    >>> spiegelhalter_of_groups(Groups(np.array([0.9]), np.array([100]), np.array([80])))
+    Spiegelhalter(z=3.33..., p_value=0.000858..., n=100)
+    """
+    pull, count, n = 1 - 2 * groups.confidences, groups.count, groups.n
+    moved = float(groups.right @ pull) - float((count * groups.confidences) @ pull)
+    deviation = math.sqrt(float((count * pull**2) @ (groups.confidences * (1 - groups.confidences))))
     if deviation == 0:
         return Spiegelhalter(0.0, 1.0, n) if moved == 0 else Spiegelhalter(math.inf, 0.0, n)
     z = moved / deviation
-    if not resamples:
-        return Spiegelhalter(z, math.erfc(abs(z) / math.sqrt(2)), n)
-    random = np.random.default_rng(seed)
-    # drawn as they were added, so that a draw of the very same answers counts as one no smaller
-    far = sum(
-        int((np.abs(_moves(exact, pull, random, rows) - expected) >= abs(moved) * (1 - 1e-12)).sum())
-        for rows in blocks(resamples, rows=max(1, _AT_ONCE // n))
-    )
-    return Spiegelhalter(z, (1 + far) / (1 + resamples), n)
+    return Spiegelhalter(z, math.erfc(abs(z) / math.sqrt(2)), n)
 
 
 def _moves(

@@ -67,6 +67,15 @@ def judge_pair(input: Tensor, target: Tensor) -> None:  # noqa: A002  torch's ow
         )
 
 
+def judge_given_away(input: Tensor) -> None:  # noqa: A002  torch's own word
+    """Logits that autograd lets anybody overwrite: computed ones, if they want a gradient."""
+    if torch.is_grad_enabled() and input.requires_grad and input.is_leaf:
+        raise ValueError(
+            "`overwrite_logits` goes with an `input` that was computed, but this one is a leaf that wants its "
+            "gradient in `.grad`. Leave `overwrite_logits` off."
+        )
+
+
 def judge_labels(lowest: int, highest: int, classes: int) -> None:
     """Every class number that is not ignored names one of the classes."""
     if lowest < 0 or highest >= classes:
@@ -117,6 +126,23 @@ def _judge_number(alpha: float, convention: Convention) -> None:
         raise ValueError(
             f"`label_smoothing` must be a finite number from 0 on under 'classyvision', but got {alpha!r}. "
             "Write a tenth as 0.1."
+        )
+
+
+def judge_class_numbers(target: Tensor) -> None:
+    """Class numbers, for a loss that must know which class is the true one."""
+    if target.is_floating_point():
+        raise TypeError(
+            f"`target` must hold class numbers, but has dtype {target.dtype}. "
+            "Call `.long()` on it, or `.argmax(1)` on one-hot rows."
+        )
+
+
+def judge_from_zero(name: str, value: float) -> None:
+    """A finite number that is not below 0."""
+    if not 0 <= value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a finite number from 0 on, but got {value!r}. 0 leaves the plain cross entropy."
         )
 
 

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +22,27 @@ from .feed import Feed
 from .models.builder import Builder, construct, judged_logits
 from .recipe import Recipe
 from .surroundings import place, reseed, undisturbed
+
+
+@runtime_checkable
+class LossOfExamples(Protocol):
+    """A loss that knows something of every example of the split, such as what a teacher said of it.
+
+    Having the attribute is asking: the loss is then called with the numbers of the batch's examples too, their rows in
+    `data.train`, as int64 on the CPU. They stay what they are where augmentation moves the images.
+    """
+
+    @property
+    def examples(self) -> int:
+        """How many examples it knows: as many as the split must have, or its rows are not of this split."""
+        ...
+
+    def __call__(self, logits: Tensor, labels: Tensor, examples: Tensor) -> Tensor:
+        """The mean loss of a batch, a scalar."""
+        ...
+
+
+Loss = Callable[[Tensor, Tensor], Tensor] | LossOfExamples
 
 
 @dataclass(frozen=True)
@@ -65,10 +87,11 @@ def train(
     build: Builder,
     data: Dataset,
     *,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Loss,
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    watch: Callable[[int, nn.Module], None] | None = None,
     device: str = "cpu",
     threads: int = 1,
 ) -> Training:
@@ -76,8 +99,11 @@ def train(
 
     build: called with the shape of one input and the number of classes; its weights must come from torch's random
         numbers. `smoothlab.torch.models` has some.
-    loss: called with logits (batch, classes) and labels (batch), returns their mean loss as a scalar.
-    on_epoch: called with each epoch's report as soon as it is there.
+    loss: called with logits (batch, classes) and labels (batch), returns their mean loss as a scalar; one with the
+        attribute `examples` is also told which examples these are, see `LossOfExamples`.
+    on_epoch: called with each epoch's report as soon as it is there, and before the next epoch begins.
+    watch: called with the number of epochs that are over, from 0 on, and the model as it is then, in evaluation mode;
+        it takes inputs as the data have them. What it draws from torch's random numbers changes nothing in the run.
     threads: of the CPU; another number may add in another order, and so give other last bits.
 
     Nothing global is left changed: torch's random state, number of threads and gradient mode are the caller's again.
@@ -103,24 +129,35 @@ def train(
         reseed(home, weights)
         network = construct(build, data.train.inputs.shape[1:], len(data.classes)).to(home)
         dtype = next(weights.dtype for weights in network.parameters() if weights.requires_grad)
+        _judge_examples(loss, len(data.train))
         feed = Feed(data.train, augmentation=recipe.augment, seed=moves, device=home, dtype=dtype)
         with torch.no_grad():  # a first look at the model, which also gives lazy layers their shapes
             judged_logits(network.eval(), feed.plain(torch.arange(1))[0], classes=len(data.classes))
         reseed(home, dropout)
+        model = nn.Sequential(OrderedDict(standardise=feed.standardise, network=network))
+        _show(model, 0, watch)
         history = []
         for report in _epochs(network, feed, loss, recipe, Generator().manual_seed(order)):
             history.append(report)
             if on_epoch is not None:
                 on_epoch(report)
+            _show(model, report.epoch, watch)
     network.zero_grad()  # the last step's gradients are as large as the model
-    model = nn.Sequential(OrderedDict(standardise=feed.standardise, network=network)).eval()
+    model.eval()
     return Training(model, tuple(history), time.perf_counter() - start)
+
+
+def _show(model: nn.Module, epoch: int, watch: Callable[[int, nn.Module], None] | None) -> None:
+    if watch is None:
+        return
+    with torch.random.fork_rng(), torch.no_grad():
+        watch(epoch, model.eval())
 
 
 def _epochs(
     network: nn.Module,
     feed: Feed,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Loss,
     recipe: Recipe,
     order: Generator,
 ) -> Iterator[EpochReport]:
@@ -128,6 +165,7 @@ def _epochs(
     optimizer = _optimizer(network, recipe)
     batch = min(recipe.batch_size, len(feed))
     steps, step = recipe.epochs * (len(feed) // batch), 0
+    asks = isinstance(loss, LossOfExamples)
     for epoch in range(1, recipe.epochs + 1):
         start, losses, hits = time.perf_counter(), [], []
         network.train()
@@ -136,7 +174,7 @@ def _epochs(
                 group["lr"] = recipe.rate(step, steps=steps)
             inputs, labels = feed(rows)
             logits = network(inputs)
-            value = loss(logits, labels)
+            value = loss(logits, labels, rows) if asks else loss(logits, labels)
             _judge_loss(value)
             optimizer.zero_grad()
             value.backward()
@@ -168,6 +206,14 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         weight_decay=recipe.weight_decay,
         fused=fused,
     )
+
+
+def _judge_examples(loss: Loss, examples: int) -> None:
+    if isinstance(loss, LossOfExamples) and loss.examples != examples:
+        raise ValueError(
+            f"`loss` must know as many examples as the training split has, {examples}, but its `examples` is "
+            f"{loss.examples}. Make it from predictions of this split."
+        )
 
 
 def _judge_loss(value: object) -> None:
