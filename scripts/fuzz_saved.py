@@ -5,8 +5,15 @@
 Each file begins as a small sound one, of some task and kind. Then it is damaged (bits, cuts, splices, numbers in its
 head; a member or a header before it is packed, so that its checksums are right; words of a text) or spoiled (a NaN, a
 label without its class, a row too few, a null, a wrong name, ...). A damaged file must give legal rows or be refused in
-one sentence; a spoiled one must be refused. Anything else, a crash, or a wait beyond `--seconds` is a fault: it is
-printed with its number, and the same seed and number make the same file again.
+one sentence; a spoiled one must be refused. Anything else is a fault, of one of four kinds:
+
+    number      a spoiled file was read, or a block holds what no other room may meet
+    traceback   an error that is no sentence about the file
+    hang        no answer within `--seconds`
+    crash       the process died
+
+A fault is printed with its number, and the same seed and number make the same file again. The output is a summary that
+can be kept as it is: the command, versions, the table, and how long it took.
 """
 
 import argparse
@@ -14,14 +21,18 @@ import csv
 import io
 import json
 import multiprocessing
+import platform
 import resource
 import shutil
 import sys
 import tempfile
+import time
 import warnings
 import zipfile
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from pathlib import Path
@@ -44,6 +55,8 @@ TASKS = ("multiclass", "probabilities", "sequences", "binary", "multilabel")
 ENDINGS = {"npz packed": "npz", "arrow stream": "arrow"}
 STEMS = {"logits": "logit", "probabilities": "probability", "labels": "label"}
 CLASSES = 4
+FAULTS = ("number", "traceback", "hang", "crash")
+TABLE = "{:<13}{:>8}{:>9}{:>8}{:>9}{:>12}{:>7}{:>9}"
 
 
 class Unsayable(Exception):  # noqa: N818  a format that cannot carry a mistake is no error
@@ -353,7 +366,7 @@ def damaged(form: str, folder: Path, random: Generator) -> tuple[Path, dict[str,
 
 
 def outcome(form: str, number: int, seed: int, folder: Path) -> str:
-    """What became of one file: "refused", "legal", or a fault in words."""
+    """What became of one file: "refused", "legal", or the kind of a fault and a few words."""
     random = np.random.default_rng([seed, FORMATS.index(form), number])
     wrong = bool(random.integers(2))
     path, declared = (spoiled if wrong else damaged)(form, folder, random)
@@ -361,29 +374,31 @@ def outcome(form: str, number: int, seed: int, folder: Path) -> str:
         saved = open_saved(path, **declared)
         found = sum(judge(logits, labels) for logits, labels in saved.blocks(rows=5))
         if saved.rows is not None and found + saved.ignored() != saved.rows:
-            return f"fault: {found} rows of {saved.rows}"
+            return f"number: {found} rows of {saved.rows}"
         if len(saved.predictions()) != found:
-            return "fault: predictions and blocks differ"
-        return "fault: a spoiled file was read" if wrong else "legal"
+            return "number: predictions and blocks differ"
+        return "number: a spoiled file was read" if wrong else "legal"
+    except AssertionError as error:
+        return f"number: {error!r}"
     except FileNotFoundError as error:
-        return f"fault: {error!r}"
+        return f"traceback: {error!r}"
     except ValueError as error:
         text = str(error)
         plain = text.startswith(str(folder)) and text.isprintable() and ". " in text and len(text) < 900
-        return "refused" if plain else f"fault: {text!r}"
+        return "refused" if plain else f"traceback: {text!r}"
     except BaseException as error:  # a panic of a Rust library is no Exception
-        return f"fault: {error!r}"
+        return f"traceback: {error!r}"
 
 
 def judge(logits: np.ndarray, labels: np.ndarray) -> int:
     """The rows of a block, which must be what the other rooms trust."""
-    assert logits.dtype in (np.float32, np.float64)
-    assert labels.dtype == np.int64
-    assert logits.ndim == 2
-    assert 0 < len(logits) == len(labels) <= 5
-    assert np.isfinite(logits.max(1)).all()
-    assert labels.min() >= 0
-    assert labels.max() < logits.shape[1]
+    assert logits.dtype in (np.float32, np.float64), f"logits of {logits.dtype}"
+    assert labels.dtype == np.int64, f"labels of {labels.dtype}"
+    assert logits.ndim == 2, f"logits of shape {logits.shape}"
+    assert 0 < len(logits) == len(labels) <= 5, f"{len(logits)} rows and {len(labels)} labels"
+    assert np.isfinite(logits.max(1)).all(), "a row without a highest logit"
+    assert labels.min() >= 0, "a label below 0"
+    assert labels.max() < logits.shape[1], "a label without its class"
     return len(labels)
 
 
@@ -420,21 +435,22 @@ def tally(
         while number < numbers.stop:
             try:
                 if not ours.poll(patience):
-                    result = f"fault: no answer within {seconds} s"
+                    result = f"hang: no answer within {seconds} s"
                     break
                 number, result = ours.recv()
                 patience = seconds
             except EOFError:
                 process.join()
-                result = f"fault: the process died with {process.exitcode}"
+                result = f"crash: the process died with {process.exitcode}"
                 break
             if result:
-                counts[result.partition(":")[0]] += 1
-                faults += [f"{form} {number}: {result}"] if result.startswith("fault") else []
+                kind = result.partition(":")[0]
+                counts[kind] += 1
+                faults += [f"{form} {number}: {result}"] if kind in FAULTS else []
                 result = ""
         process.kill()
         if result:
-            counts["fault"] += 1
+            counts[result.partition(":")[0]] += 1
             faults.append(f"{form} {number}: {result}")
         numbers = range(number + 1, numbers.stop)
     return counts, faults
@@ -452,18 +468,38 @@ def main() -> None:
     options = parser.parse_args()
     forms = options.format or FORMATS
     each = -(-options.files // len(forms))
+    begun = time.monotonic()
     total: Counter = Counter()
-    print(f"{'format':<14}{'files':>8}{'refused':>9}{'legal':>8}{'faults':>8}")
+    print(" ".join(["python scripts/fuzz_saved.py", *sys.argv[1:]]))
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()}; {', '.join(versions())}\n")
+    print(
+        TABLE.format("format", "files", "refused", "sound", *(f"{kind}s" for kind in FAULTS[:3]), "crashes")
+    )
     for form in forms:
         numbers = range(options.first, options.first + each)
         counts, faults = tally(form, numbers, seed=options.seed, seconds=options.seconds)
         total += counts
-        print(
-            f"{form:<14}{each:>8}{counts['refused']:>9}{counts['legal']:>8}{counts['fault']:>8}", flush=True
-        )
+        print(line(form, counts), flush=True)
         print(*faults[:20], sep="\n", end="\n" if faults else "")
-    print(f"{'all':<14}{total.total():>8}{total['refused']:>9}{total['legal']:>8}{total['fault']:>8}")
-    sys.exit(1 if total["fault"] else 0)
+    print(line("all", total))
+    print(
+        f"\nrefused: in one sentence that names the file; sound: damaged, yet read as legal rows; "
+        f"{time.monotonic() - begun:.0f} seconds"
+    )
+    sys.exit(1 if any(total[kind] for kind in FAULTS) else 0)
+
+
+def line(form: str, counts: Counter) -> str:
+    """A row of the table."""
+    return TABLE.format(
+        form, counts.total(), counts["refused"], counts["legal"], *(counts[kind] for kind in FAULTS)
+    )
+
+
+def versions() -> list[str]:
+    """What the files were read with."""
+    readers = ("smoothlab", "numpy", "torch", "safetensors", "pyarrow")
+    return [f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in readers)]
 
 
 if __name__ == "__main__":

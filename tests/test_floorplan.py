@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "__init__": FOUNDATION | {"targets", "predictions", "scaling", "measures"},
 }
 FRAMEWORKS = {
-    "torch": {"torch", "torchmetrics"},
+    "torch": {"torch", "torchmetrics", "studies"},
     "torchmetrics": {"torchmetrics"},
     "keras": {"keras"},
     "jax": {"jax"},

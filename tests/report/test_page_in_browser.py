@@ -3,9 +3,13 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+from smoothlab import measures
+from smoothlab.report import Card, Page, ReliabilitySeries, Section, draw_reliability
 
 pytestmark = pytest.mark.browser
 
@@ -165,4 +169,28 @@ def test_a_figure_hands_out_its_data_and_a_picture_in_light_colours(opened, make
     text = picture.read_text("utf-8")
     assert "Smoothed classes gather" in text
     assert "rgb(29, 33, 38)" in text  # the ink of the light theme
+    assert browser.get_log("browser") == []
+
+
+def test_the_switch_spreads_a_reliability_diagram_over_log_odds_and_takes_it_back(opened):
+    random = np.random.default_rng(0)
+    claimed = 1 / (1 + np.exp(-random.uniform(0, 15, 3000)))
+    right = random.random(3000) < claimed
+    logits = np.log(np.stack([claimed, 1 - claimed], 1))
+    series = ReliabilitySeries(
+        "sure",
+        measures.reliability(logits, np.where(right, 0, 1), resamples=10),
+        log_odds=measures.log_odds_reliability(claimed, right, resamples=10),
+    )
+    figure = draw_reliability([series], title="A sure net.")
+    browser = opened(Page("A page", "", Card(""), (Section("A section", contents=(figure,)),)))
+    ticks = "return [...document.querySelectorAll('.xtick text')].map(t => t.textContent)"
+    usual = browser.execute_script(ticks)
+    assert usual == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    press(browser, "input[type=checkbox]", Keys.SPACE)
+    until(browser, ticks, lambda now: "0.9999" in now)
+    signs = "return document.querySelectorAll('.trace.scatter .point').length"
+    assert browser.execute_script(signs) == int((series.log_odds.count > 0).sum())
+    press(browser, "input[type=checkbox]", Keys.SPACE)
+    until(browser, ticks, lambda now: now == usual)
     assert browser.get_log("browser") == []

@@ -92,6 +92,34 @@ def test_a_damaged_page_is_found_by_its_checksum_and_named_by_its_row(tmp_path):
         list(blocks)
 
 
+def test_a_page_that_promises_far_more_than_the_file_holds_is_refused_and_takes_no_room(tmp_path):
+    path, rows = tmp_path / "a.parquet", 20_000
+    # a page of so many numbers writes its size, in zigzag, in four bytes
+    table = pa.table({"logits": [[0.0] * 10] * rows, "label": np.zeros(rows, np.int64)})
+    options = {
+        "compression": "none",
+        "use_dictionary": False,
+        "data_page_size": 2**24,
+        "write_statistics": False,
+    }
+    pyarrow.parquet.write_table(table, path, **options)
+    content = bytearray(path.read_bytes())
+    size = next(at for at in range(4, 30) if content[at] & content[at + 1] & content[at + 2] >= 128)
+    assert (
+        content[size - 1] == content[size + 4] == 0x15
+    )  # the field before, and its neighbour: packed and unpacked
+    content[size : size + 4] = content[size + 5 : size + 9] = b"\xfe\xff\xff\x7f"  # 2^27 - 1 bytes
+    path.write_bytes(content)
+    before = pa.default_memory_pool().max_memory()
+    assert "It must be a whole Parquet file" in refusal(path)
+    assert pa.default_memory_pool().max_memory() - before < 2**25  # the file has less than 2 MB
+    with pytest.raises(OSError, match="smaller"):
+        pyarrow.parquet.ParquetFile(path, buffer_size=2**16, pre_buffer=False).read()
+    assert (
+        pa.default_memory_pool().max_memory() - before > 2**26
+    )  # a reader of single pages would have made room
+
+
 def test_offsets_that_point_elsewhere_are_refused(tmp_path):
     path = tmp_path / "a.arrow"
     with pa.ipc.new_file(str(path), TABLE.schema) as writer:

@@ -41,7 +41,7 @@ def test_a_malformed_file_gives_legal_rows_or_one_sentence(fuzz, tmp_path, form)
 def test_the_fuzzer_sees_a_rule_that_is_not_kept(fuzz, tmp_path, monkeypatch):
     monkeypatch.setattr(Judge, "logits", lambda self, z: z)
     found = outcomes(fuzz, "npz", tmp_path)
-    assert any(result.startswith("fault") for result in found)
+    assert any(result.startswith("number") for result in found)
 
 
 @pytest.mark.usefixtures("plain")
@@ -53,7 +53,7 @@ def test_the_fuzzer_sees_another_error_and_an_odd_sentence(fuzz, tmp_path, monke
 
         monkeypatch.setattr(fuzz, "open_saved", fail)
         (tmp_path / str(number)).mkdir()
-        assert fuzz.outcome("npz", number, 0, tmp_path / str(number)).startswith("fault")
+        assert fuzz.outcome("npz", number, 0, tmp_path / str(number)).startswith("traceback")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -79,14 +79,26 @@ def test_a_process_that_dies_or_hangs_is_a_fault_and_the_next_file_is_tried(fuzz
 
     monkeypatch.setattr(fuzz, "outcome", outcome)
     counts, faults = fuzz.tally("npz", range(5), seed=0, seconds=1, start="fork")
-    assert counts == {"refused": 3, "fault": 2}
-    assert faults == ["npz 1: fault: the process died with 7", "npz 3: fault: no answer within 1 s"]
+    assert counts == {"refused": 3, "crash": 1, "hang": 1}
+    assert faults == ["npz 1: crash: the process died with 7", "npz 3: hang: no answer within 1 s"]
 
 
 def test_the_command_counts_what_became_of_its_files():
     command = [sys.executable, SCRIPT, "--files", "20", "--format", "npz", "--seconds", "60"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert said[0].split() == ["format", "files", "refused", "legal", "faults"]
-    form, files, refused, legal, faults = said[1].split()
-    assert (form, files, faults) == ("npz", "20", "0")
-    assert int(refused) + int(legal) == 20
+    assert said[0] == "python scripts/fuzz_saved.py --files 20 --format npz --seconds 60"
+    assert "pyarrow" in said[1]
+    assert said[3].split() == [
+        "format",
+        "files",
+        "refused",
+        "sound",
+        "numbers",
+        "tracebacks",
+        "hangs",
+        "crashes",
+    ]
+    form, files, refused, sound, *faults = said[4].split()
+    assert (form, files, faults) == ("npz", "20", ["0"] * 4)
+    assert int(refused) + int(sound) == 20
+    assert said[-1].endswith("seconds")

@@ -265,3 +265,15 @@ def test_a_file_is_streamed_in_less_memory_than_it_takes(fuzz, tmp_path, form, m
     read, megabytes = map(int, done.stdout.split())
     assert read == rows
     assert megabytes < most < large.stat().st_size / 2**20
+
+
+def test_a_row_of_its_own_is_told_from_one_of_several(tmp_path):
+    whole, several = np.zeros((6, 4)), np.zeros((2, 3, 4))
+    np.savez(tmp_path / "a.npz", logits=whole, labels=np.zeros(6, int))
+    np.savez(tmp_path / "b.npz", logits=several, labels=np.zeros((2, 3), int))
+    np.savez(tmp_path / "c.npz", logits=whole, labels=np.zeros((6, 4), int))
+    (tmp_path / "d.jsonl").write_text('{"logits": [[0.5, 0.1], [0.5, 0.2]], "labels": [0, 1]}\n')
+    assert open_saved(tmp_path / "a.npz").apart
+    assert not open_saved(tmp_path / "b.npz").apart
+    assert not open_saved(tmp_path / "c.npz", task="multilabel").apart
+    assert not open_saved(tmp_path / "d.jsonl").apart

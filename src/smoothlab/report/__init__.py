@@ -7,10 +7,13 @@ from .figures import (
     PlanePanel,
     Reference,
     ReliabilitySeries,
+    RiskSeries,
+    Scale,
     Tone,
     draw_curves,
     draw_plane,
     draw_reliability,
+    draw_risk,
 )
 from .page import Card, Claims, Number, Page, Section, Table, render, write
 
@@ -25,12 +28,15 @@ __all__ = [
     "PlanePanel",
     "Reference",
     "ReliabilitySeries",
+    "RiskSeries",
+    "Scale",
     "Section",
     "Table",
     "Tone",
     "draw_curves",
     "draw_plane",
     "draw_reliability",
+    "draw_risk",
     "render",
     "write",
 ]

@@ -1,12 +1,13 @@
 """An audit as a reader sees it: in words, as a table, as a page, and as JSON for a program."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..audit import Audit, Line
 from ..scaling.temperature import Status
 from . import typeset
-from .figures import ReliabilitySeries, Tone, draw_reliability
+from .figures import ReliabilitySeries, RiskSeries, Tone, draw_reliability, draw_risk
 from .page import Card, Number, Page, Section, Table
 
 ALPHA = 0.05
@@ -16,7 +17,7 @@ HEADINGS = ("Measure", "Value", "95 % interval", "If calibrated", "p")
 
 
 def in_words(found: Audit) -> tuple[str, ...]:
-    """Is it calibrated, would one temperature repair it, and does its confidence know its errors: three sentences."""
+    """Is it calibrated, would one temperature repair it, does its confidence know its errors; and its note, if any."""
     ece, gap, aurc, accuracy = (found[name] for name in ("ece", "gap", "aurc", "accuracy"))
     sentences = [_calibration_sentence(ece, gap)]
     if found.temperature is not None:
@@ -28,7 +29,7 @@ def in_words(found: Audit) -> tuple[str, ...]:
             f"Its confidence {'tells right answers from wrong ones' if knows else 'does not tell its errors'}: AURC "
             f"{_value(aurc)} {_interval(aurc)}, against the error rate {typeset.number(error, decimals=3)} of no order."
         )
-    return tuple(sentences)
+    return (*sentences, found.note) if found.note else tuple(sentences)
 
 
 def _calibration_sentence(ece: Line, gap: Line) -> str:
@@ -108,21 +109,55 @@ def _comparison(title: str, lines: Sequence[Line], *, n: int) -> Section:
 
 
 def _side_by_side(audits: Sequence[Audit]) -> Section:
-    series = [ReliabilitySeries(found.name, found.reliability) for found in audits]
-    return Section("Side by side", contents=(draw_reliability(series, title="Reliability as it is"),))
+    figures = [draw_reliability(before(audits), title="Reliability as they are")]
+    if all(found.scaled is not None for found in audits):
+        figures.append(draw_reliability(after(audits), title="Reliability after a temperature each"))
+    risks = risk_series(audits)
+    if risks:
+        drawn = draw_risk(risks, title="Risk where only the surest are answered")
+        figures.append(replace(drawn, wide=True, aspect=0.75))
+    return Section("Side by side", contents=tuple(figures))
 
 
 def _section(found: Audit) -> Section:
-    series = [ReliabilitySeries("as it is", found.reliability, Tone.HARD)]
-    if found.scaled is not None:
-        series.append(ReliabilitySeries("after temperature", found.scaled, Tone.SCALED))
     rows = tuple((*row(line), line.definition) for line in found.lines)
     table = Table(
         (*HEADINGS, "Definition"), rows, f"n = {typeset.count(found.n)} examples.", numeric=(1, 2, 3, 4)
     )
-    return Section(
-        found.name, contents=(table, draw_reliability(series, title=f"Reliability of {found.name}"))
-    )
+    diagram = draw_reliability(before_and_after(found), title=f"Reliability of {found.name}")
+    risks = risk_series([found])
+    curve = [draw_risk(risks, title=f"Risk over coverage of {found.name}")] if risks else []
+    return Section(found.name, contents=(table, diagram, *curve))
+
+
+def before(audits: Sequence[Audit]) -> list[ReliabilitySeries]:
+    """The diagrams of all models as they are."""
+    return [ReliabilitySeries(found.name, found.reliability, log_odds=found.log_odds) for found in audits]
+
+
+def after(audits: Sequence[Audit]) -> list[ReliabilitySeries]:
+    """The diagrams of those models that a temperature was fitted for, after it."""
+    return [
+        ReliabilitySeries(f"{found.name} after T", found.scaled, log_odds=found.scaled_log_odds)
+        for found in audits
+        if found.scaled is not None
+    ]
+
+
+def before_and_after(found: Audit) -> list[ReliabilitySeries]:
+    """The diagrams of one model, before and after its temperature."""
+    series = [ReliabilitySeries("as it is", found.reliability, Tone.HARD, found.log_odds)]
+    if found.scaled is not None:
+        after_it = ReliabilitySeries("after temperature", found.scaled, Tone.SCALED, found.scaled_log_odds)
+        series.append(after_it)
+    return series
+
+
+def risk_series(audits: Sequence[Audit]) -> list[RiskSeries]:
+    """The risk-coverage curves of those models that have one."""
+    return [
+        RiskSeries(found.name, found.risk, found["aurc"].value) for found in audits if found.risk is not None
+    ]
 
 
 def row(line: Line) -> tuple[str, str, str, str, str]:
@@ -143,6 +178,7 @@ def as_json(
                 "name": found.name,
                 "n": found.n,
                 "classes": found.classes,
+                "note": found.note,
                 "measures": {line.name: _fields(line) for line in found.lines},
             }
             for found in audits
@@ -171,7 +207,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _fixed(value: float) -> str:
-    return typeset.number(value, decimals=4 if abs(value) < 1 else 2)
+    return typeset.number(value, decimals=_decimals(value))
+
+
+def _decimals(value: float) -> int:
+    return 4 if abs(value) <= 1 else 2
 
 
 def _value(line: Line) -> str:
@@ -179,4 +219,8 @@ def _value(line: Line) -> str:
 
 
 def _interval(line: Line) -> str:
-    return "" if line.interval is None else f"[{_fixed(line.interval[0])}, {_fixed(line.interval[1])}]"
+    """With as many decimals as the value."""
+    if line.interval is None:
+        return ""
+    low, high = (typeset.number(end, decimals=_decimals(line.value)) for end in line.interval)
+    return f"[{low}, {high}]"

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..lab import Evidence, Map, Panel, Trace
+from ..lab.evidence import Level
 from ..measures.estimate import mean_estimate
 from .figures import Curve, Figure, Reference, draw_curves, draw_heat
 from .figures.figure import TONES
@@ -63,12 +64,16 @@ def _map(wanted: Map, evidence: Evidence) -> Figure | None:
     names = [SYMBOL.get(factor, factor) for factor in (wanted.rows, wanted.columns)]
     return draw_heat(
         values,
-        rows=(names[0], [f"{level:g}" for level in evidence.factors[wanted.rows]]),
-        columns=(names[1], [f"{level:g}" for level in evidence.factors[wanted.columns]]),
+        rows=(names[0], [_word(level) for level in evidence.factors[wanted.rows]]),
+        columns=(names[1], [_word(level) for level in evidence.factors[wanted.columns]]),
         title=wanted.title,
         caption=caption,
         floor=None if floor is None else means(floor),
     )
+
+
+def _word(level: Level) -> str:
+    return level if isinstance(level, str) else f"{level:g}"
 
 
 def _lines(panel: Panel, evidence: Evidence) -> Figure | None:

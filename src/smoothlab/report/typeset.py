@@ -88,3 +88,15 @@ def bound(text: str) -> str:
     for sign in "=<":
         text = text.replace(f" {sign} ", f"{JOINT}{sign}{JOINT}")
     return text.replace(" %", f"{JOINT}%")
+
+
+def slug(text: str) -> str:
+    """A name for an anchor or a file: words of ASCII letters and digits, joined by hyphens.
+
+    >>> slug("hard/Test 2.npz")
+    'hard-test-2-npz'
+    """
+    words = "".join(
+        letter if letter.isascii() and letter.isalnum() else " " for letter in text.lower()
+    ).split()
+    return "-".join(words)[:60].strip("-") or "part"

@@ -64,6 +64,11 @@ class Arrays:
         return math.prod(self.row_axes)
 
     @property
+    def sequences(self) -> bool:
+        """Whether a record has several positions."""
+        return math.prod(self.row_axes[1:]) > 1
+
+    @property
     def mapped(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Both maps, if a row is a record of each."""
         outputs, truth = self.outputs.mapped, self.truth.mapped

@@ -18,6 +18,9 @@ from .tables import Table
 
 # Bytes read ahead of each column; without it, a column's whole part of a row group is read at once.
 _PAGES = 2**16
+# Smaller files are read so all the same: a page whose damaged head promises 2 GB then gets what the file has, while a
+# reader of single pages would make room for all of it.
+_SMALL = 2**25
 _FILE = b"ARROW1"  # what an Arrow file begins with, and a stream does not
 _STREAM_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _COPY_AGAIN = "Copy it again, or write it again."
@@ -25,7 +28,7 @@ _Reader = pa.RecordBatchFileReader | pa.RecordBatchStreamReader
 
 
 def parquet(path: Path) -> Table:
-    """The columns of a Parquet file; a group's size does not matter to memory, but a page's does."""
+    """The columns of a Parquet file; the size of a large file's groups does not matter to memory, but a page's does."""
     with reading(path, "a whole Parquet file", way_out=_COPY_AGAIN), _opened(path) as file:
         names, rows = tuple(file.schema_arrow.names), file.metadata.num_rows
 
@@ -66,7 +69,8 @@ def arrow(path: Path) -> Table:
 
 
 def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, buffer_size=_PAGES, pre_buffer=False, page_checksum_verification=True)
+    ahead = _PAGES if path.stat().st_size > _SMALL else 0
+    return pq.ParquetFile(path, buffer_size=ahead, pre_buffer=False, page_checksum_verification=True)
 
 
 def _reader(source: pa.MemoryMappedFile, options: ipc.IpcReadOptions | None = None) -> _Reader:

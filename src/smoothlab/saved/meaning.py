@@ -48,6 +48,11 @@ class Source(Protocol):
         ...
 
     @property
+    def sequences(self) -> bool:
+        """Whether a record has several positions, each of them a row."""
+        ...
+
+    @property
     def mapped(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Outputs [rows columns] and labels [rows] as maps of the file, where they lie there as they are."""
         ...

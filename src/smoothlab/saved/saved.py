@@ -74,6 +74,14 @@ class Saved:
         rows = self._source.rows
         return rows if rows is None or self.task != "multilabel" else rows * self.columns
 
+    @property
+    def apart(self) -> bool:
+        """Whether each row of `blocks` is a record of its own, unlike multilabel's labels and a sequence's positions.
+
+        What shares a record may depend on each other, and intervals that take rows as independent are then too narrow.
+        """
+        return self.task != "multilabel" and not self._source.sequences
+
     def __repr__(self) -> str:
         rows = "" if self.rows is None else f", {self.rows} rows"
         return f"Saved({self.path.name!r}, {self.task} {self.kind}{rows}, {self.classes} classes)"
