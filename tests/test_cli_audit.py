@@ -1,6 +1,9 @@
 """`smoothlab audit`, as a person meets it."""
 
+import builtins
 import json
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -90,3 +93,77 @@ def test_names_of_files_are_inert_on_the_page(smoothlab, tmp_path):
     html = (tmp_path / "audit.html").read_text()
     assert "<b>x" not in html.replace("\\u003cb>x", "")
     assert "&lt;b&gt;x.npz" in html
+
+
+def test_plots_are_pictures_for_print_with_their_data(smoothlab, tmp_path):
+    done = smoothlab("hard/test.npz", "--plots", "plots", "--axis", "log-odds")
+    assert done.exit_code == 0, done.output
+    names = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert names == [
+        f"{name}.{kind}" for name in ("reliability", "risk-coverage") for kind in ("json", "png", "svg")
+    ]
+    assert (tmp_path / "plots" / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "plots" / "reliability.svg").read_text()
+    (held,) = json.loads((tmp_path / "plots" / "reliability.json").read_text())
+    assert sum(held["log_odds"]["count"]) == 600
+
+
+def test_the_want_of_matplotlib_is_said_before_the_work(smoothlab, monkeypatch):
+    def absent(name, *rest, real=builtins.__import__, **more):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        return real(name, *rest, **more)
+
+    monkeypatch.delitem(sys.modules, "smoothlab.report.print", raising=False)
+    monkeypatch.setattr(builtins, "__import__", absent)
+    done = smoothlab("absent.npz", "--plots", "plots")
+    assert done.exit_code == 2
+    assert "needs the package matplotlib. Run: pip install 'smoothlab[plots]'" in " ".join(
+        done.output.split()
+    )
+
+
+def test_a_file_is_no_folder_for_plots(smoothlab):
+    done = smoothlab("hard/test.npz", "--plots", "hard/test.npz")
+    assert done.exit_code == 2
+    assert "is a file" in done.output
+
+
+def test_what_shares_a_row_of_the_file_is_said_to(smoothlab, tmp_path):
+    scores = RANDOM.normal(size=(50, 4))
+    np.savez(tmp_path / "multi.npz", logits=scores, labels=(scores > 0.5).astype(int))
+    np.savez(tmp_path / "tokens.npz", logits=scores.reshape(10, 5, 4), labels=scores.argmax(1).reshape(10, 5))
+    for words in (["multi.npz", "--task", "multilabel"], ["tokens.npz"]):
+        done = smoothlab(*words, "--json", "audit.json")
+        assert done.exit_code == 0, done.output
+        assert "come from one row of the file" in " ".join(done.output.split())
+        assert "independent" in json.loads((tmp_path / "audit.json").read_text())["audits"][0]["note"]
+    assert "one row of the file" not in " ".join(smoothlab("hard/test.npz").output.split())
+
+
+def test_a_way_out_is_said_in_options(smoothlab, tmp_path):
+    np.savez(tmp_path / "binary.npz", logits=np.ones(5), labels=np.ones(5, int))
+    np.savez(tmp_path / "ignored.npz", logits=np.ones((5, 2)), labels=np.full(5, -100))
+    assert "is --task binary." in " ".join(smoothlab("binary.npz").output.split())
+    assert "pass `--ignore-index` if" in " ".join(smoothlab("ignored.npz").output.split())
+
+
+def test_a_line_has_one_number_of_decimals(smoothlab):
+    lines = smoothlab("hard/test.npz").output.splitlines()
+    (nll,) = [line for line in lines if line.startswith("NLL")]
+    value, low, high = re.findall(r"\d+\.(\d+)", nll)
+    assert len(value) == len(low) == len(high)
+
+
+def test_the_want_of_a_reader_is_a_sentence(smoothlab, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for room in [
+        name
+        for name in sys.modules
+        if name.startswith("smoothlab.saved.") and name != "smoothlab.saved.saved"
+    ]:
+        monkeypatch.delitem(sys.modules, room)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    done = smoothlab("a.parquet")
+    assert done.exit_code == 2
+    assert "pip install 'smoothlab[tables]'" in " ".join(done.output.split())

@@ -2,23 +2,45 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
 from ._files import write_text
+from ._progress import Watched, bars, progress
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from .audit import Audit
     from .lab import Source, Store
     from .predictions import Predictions
     from .report.study import Answer
 
-Item = TypeVar("Item")
-EXTRAS = ("torch", "plotly", "jinja2", "joblib", "filelock", "sklearn")
+EXTRAS = {
+    "torch": "study",
+    "joblib": "study",
+    "filelock": "study",
+    "sklearn": "study",
+    "plotly": "report",
+    "jinja2": "report",
+    "matplotlib": "plots",
+}
+"""The packages that may be absent, and what brings them."""
+MOST_NUMBERS = 50_000_000
+MOST_BYTES = 500_000_000
+"""Files of more logits, or of text that is longer, are streamed."""
+NOTE = (
+    "Several examples come from one row of the file. They are taken as independent: where they are not, the intervals "
+    "are too narrow and the p-values too small."
+)
 
 # Rooms are imported inside the verbs that enter them: `smoothlab --help` must not wait for torch or SciPy.
 
@@ -29,13 +51,24 @@ def _spoken() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_in_options(str(error))) from None
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
         raise click.UsageError(
-            f"This needs the package {error.name}. Run: pip install 'smoothlab[study]'"
+            f"This needs the package {error.name}. Run: pip install 'smoothlab[{EXTRAS[error.name]}]'"
         ) from None
+    except ImportError as error:  # a room that says itself what it needs
+        raise click.UsageError(str(error)) from None
+
+
+def _in_options(sentence: str) -> str:
+    """A way out in the words of the command line, where a function says it in its own."""
+    for said in ("task", "kind"):
+        sentence = re.sub(rf"\b{said}='(\w+)'", rf"--{said} \1", sentence)
+    return re.sub(
+        r"`(ignore_index|logits|labels|fit)`", lambda name: f"`--{name[1].replace('_', '-')}`", sentence
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -167,6 +200,17 @@ def report(store: Path, output: Path | None, show_page: bool) -> None:
     "--html", "html_file", type=click.Path(path_type=Path), help="Write a page that needs no network."
 )
 @click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the figures as SVG and PNG, with their data.",
+)
+@click.option(
+    "--axis",
+    type=click.Choice(["probability", "log-odds"]),
+    help="Scale of the reliability diagrams in DIR.  [default: both]",
+)
+@click.option(
     "--fail-above",
     multiple=True,
     metavar="NAME=NUMBER",
@@ -178,6 +222,8 @@ def audit(
     held_out: tuple[Path, ...],
     json_file: Path | None,
     html_file: Path | None,
+    plots: Path | None,
+    axis: str | None,
     fail_above: tuple[str, ...],
     **reading: Any,
 ) -> None:
@@ -190,29 +236,38 @@ def audit(
 
     Give two files of the same examples, say of a hard and a smoothed model,
     and they are compared in pairs, the first as the baseline.
+
+    A file of more than 50 million numbers (rows x classes), or of text above
+    500 MB, is never loaded but streamed, in some 200 MB of memory. It gets the
+    same lines; bins of equal width lose nothing, and what has none takes each
+    confidence to within a thousandth of its odds.
     """
     from .audit import audit as audited
     from .audit import compare
     from .report.audit import as_json, audit_page
     from .report.terminal import print_audits
 
+    plot = _plotting(axis) if plots else None  # before the work, lest it be lost for want of a package
     limits = [_limit(text) for text in fail_above]
     if len(held_out) not in (0, 1, len(files)):
         raise ValueError(
             f"`--fit` must be given once, or once a FILE, but got {len(held_out)} for {len(files)}."
         )
-    said = [_saved(path, reading) for path in files]
-    fits = [_saved(path, reading) for path in held_out] or [None]
-    fits = fits * len(files) if len(fits) == 1 else fits
     names = [path.name for path in files]
     if len(set(names)) < len(names):  # such as hard/test.npz and smoothed/test.npz
         names = [str(path) for path in files]
-    jobs = _progress(zip(names, said, fits, strict=True), total=len(files), what="Measuring")
-    audits = [audited(one, fit=fit, name=name) for name, one, fit in jobs]
-    differences = [
-        (f"{name} against {names[0]}", compare(said[0], other, fit=fits[0]))
-        for name, other in zip(names[1:], said[1:], strict=True)
-    ]
+    with bars() as shown:
+        opened = [_saved(path, reading, shown) for path in files]
+        said = [one for one, _ in opened]
+        fits = [one for one, _ in (_saved(path, reading, shown) for path in held_out)] or [None]
+        fits = fits * len(files) if len(fits) == 1 else fits
+        jobs = shown.track(zip(names, said, fits, strict=True), total=len(files), description="Measuring")
+        audits = [audited(one, fit=fit, name=name) for name, one, fit in jobs]
+        audits = [replace(found, note=note) for found, (_, note) in zip(audits, opened, strict=True)]
+        differences = [
+            (f"{name} against {names[0]}", compare(said[0], other, fit=audits[0].temperature))
+            for name, other in zip(names[1:], said[1:], strict=True)
+        ]
     print_audits(audits, differences)
     if json_file:
         write_text(json_file, json.dumps(as_json(audits, differences), indent=1) + "\n")
@@ -220,6 +275,8 @@ def audit(
         from .report.page import write
 
         write(audit_page(audits, differences), html_file)
+    if plots and plot:
+        plot(audits, plots)
     above = [
         f"{found.name}: {name} is {found[name].value:.4g}, above {limit:g}"
         for found in audits
@@ -231,11 +288,23 @@ def audit(
         raise SystemExit(1)
 
 
-def _saved(path: Path, reading: dict[str, Any]) -> "Predictions":
-    """A file in any format, its name in every refusal."""
+def _plotting(axis: str | None) -> "Callable[[Sequence[Audit], Path], object]":
+    """What draws audits into a folder, on one scale or on both."""
+    from .report.print import BOTH, Scale, write_plots
+
+    return partial(write_plots, scales=[Scale(axis)] if axis else BOTH)
+
+
+def _saved(path: Path, reading: dict[str, Any], shown: "Progress") -> "tuple[Predictions | Watched, str]":
+    """A file in any format, its name in every refusal, a large one as a stream; and a note on its examples."""
     from .saved import open_saved
 
-    return open_saved(path, **reading).predictions()
+    saved = open_saved(path, **reading)
+    note = "" if saved.apart else NOTE
+    numbers = None if saved.rows is None else saved.rows * saved.classes
+    # of text, only reading would tell how long it is
+    large = path.stat().st_size > MOST_BYTES if numbers is None else numbers > MOST_NUMBERS
+    return Watched(saved, path.name, shown) if large else saved.predictions(), note
 
 
 def _limit(text: str) -> tuple[str, float]:
@@ -258,7 +327,7 @@ def _train(source: "Source", store: "Store", *, workers: int | None, keep: bool)
     workers = workers or _cores()
     click.echo(f"{source.question}\n{todo} runs on {min(workers, todo)} processes, kept in {store.path}")
     records = lab.run(source, store, executor=in_processes(workers), keep=keep)
-    for record in _progress(records, total=todo, what="Training"):
+    for record in progress(records, total=todo, what="Training"):
         if record.failure is not None:
             click.echo(f"{record.cell.key} failed: {record.failure}", err=True)
 
@@ -285,7 +354,7 @@ def _answers(stores: "Sequence[Store]") -> "tuple[Answer, ...]":
     evidence = []
     for store, study in zip(stores, studies, strict=True):
         records = store.records().values()
-        seen = _progress(records, total=len(records), what="Measuring")
+        seen = progress(records, total=len(records), what="Measuring")
         evidence.append(lab.gather(store, seen, measures=study.measures))
     verdicts = lab.judge_families([(study.claims, of) for study, of in zip(studies, evidence, strict=True)])
     return tuple(
@@ -316,16 +385,6 @@ def _say_what_would_run(source: "Source", path: Path, *, keep: bool) -> None:
     for factor, levels in source.study.factors.items():
         click.echo(f"{factor:<11} {', '.join(map(str, levels))}")
     click.echo(f"Missing     {len(cells)} of {total} runs, on {_cores()} processes")
-
-
-def _progress(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
-    """The same items, with a bar on standard error that knows how long is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(items, total=total, description=what)
 
 
 def _cores() -> int:

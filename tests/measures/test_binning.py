@@ -83,7 +83,7 @@ def test_totals_count_sum_and_hit():
 )
 def test_one_pass_is_to_find_the_bins_and_to_add_up(confidences, bins, binning, dtype):
     confidences = np.repeat(np.array(confidences, dtype), 2)[::2]  # not side by side in memory
-    correct = confidences > 0.4
+    correct = np.repeat(confidences > 0.4, 2)[::2]
     exact = confidences.astype(np.float64)
     want = totals(bins_of(exact, bins=bins, binning=binning), exact, correct, bins=bins)
     got = binned(confidences, correct, bins=bins, binning=binning)
