@@ -3,7 +3,7 @@
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 
 Array: TypeAlias = Any  # speaks the buffer protocol or DLPack, on the CPU: NumPy's and torch's own
 Float64Rows: TypeAlias = Float64[np.ndarray, " rows"]
@@ -14,6 +14,8 @@ INSTRUCTIONS: tuple[str, ...]
 class Statistics:
     @property
     def highest(self) -> Float64Rows: ...
+    @property
+    def others(self) -> Float64Rows: ...
     @property
     def log_sum(self) -> Float64Rows: ...
     @property
@@ -39,6 +41,22 @@ class Loss:
     @property
     def count(self) -> Float64Rows: ...
 
+class Buffers:
+    def __init__(self) -> None: ...
+    def take(self, bytes: int) -> UInt8[np.ndarray, " bytes"]: ...  # noqa: A002
+    @property
+    def idle_bytes(self) -> int: ...
+
+class BinTotals:
+    @property
+    def count(self) -> Int64[np.ndarray, " bins"]: ...
+    @property
+    def confidences(self) -> Float64[np.ndarray, " bins"]: ...
+    @property
+    def hits(self) -> Int64[np.ndarray, " bins"]: ...
+    @property
+    def readable(self) -> bool: ...
+
 def statistics(
     logits: Array,
     *,
@@ -48,6 +66,7 @@ def statistics(
     class_mask: Array | None = None,
     inverse_temperature: float = 1.0,
     moments: bool = False,
+    precise: bool = False,
     threads: int = 1,
     instructions: str = "",
 ) -> Statistics: ...
@@ -63,6 +82,16 @@ def loss(
     divisor: Divisor = "mass",
     class_mask: Array | None = None,
     ignored: Array | None = None,
+    gradient_scale: float = 1.0,
+    costs: bool = True,
     threads: int = 1,
     instructions: str = "",
 ) -> Loss: ...
+def bin_totals(
+    confidences: Array,
+    correct: Array,
+    *,
+    edges: Float64[np.ndarray, " edges"],
+    threads: int = 1,
+    instructions: str = "",
+) -> BinTotals: ...

@@ -7,6 +7,7 @@
 
 #include "kernels.hpp"
 
+#include "bins.hpp"
 #include "narrow.hpp"
 #include "wide.hpp"
 
@@ -28,11 +29,12 @@ void statistics_of(const Batch& batch, const Statistics& to, std::size_t first, 
     for (; first < last; first += at_once) {
         const std::size_t count = std::min(at_once, last - first);
         Group group(input, first, count, scratch);
-        group.summaries(to.inverse_temperature, sums);
+        group.template summaries<false>(to.inverse_temperature, sums);
         for (std::size_t row = 0; row < count; ++row) {
             const std::size_t i = first + row;
             to.highest[i] = sums.highest[row];
-            to.background[i] = sums.background[row] / sums.divisor(row, batch.divisor);
+            to.others[i] = sums.others[row];
+            to.background[i] = sums.background[row] / sums.divisors(batch.divisor)[row];
             to.count[i] = sums.taking_part[row];
             to.argmax[i] = static_cast<std::int64_t>(sums.argmax[row]);
         }
@@ -53,21 +55,30 @@ void statistics_of(const Batch& batch, const Statistics& to, std::size_t first, 
     }
 }
 
+// The columns of the first `some` rows. All rows are done, in registers; the rest of them is dropped.
 template <std::size_t at_once>
-void write(const Loss& to, std::size_t first, std::size_t count, const Summaries<at_once>& sums,
+void write(const Loss& to, std::size_t first, std::size_t some, const Summaries<at_once>& sums,
            const Shares<at_once>& shares, Divisor divisor) {
-    const auto times = [](double share, double cost) { return share == 0 ? 0 : share * cost; };  // 0 log 0 = 0
-    double log_sum[at_once];
-    for (std::size_t row = 0; row < count; ++row) log_sum[row] = sums.taking_part[row] == 0 ? 0 : sums.log_sum(row);
-    for (std::size_t row = 0; row < count; ++row) {
-        const double label = sums.lost[row] ? infinity<double> : sums.label_mass[row] * log_sum[row] - sums.label[row];
-        const double background = sums.mass[row] * log_sum[row] - sums.background[row];
-        const double by = sums.divisor(row, divisor);
-        to.value[first + row] = times(shares.label[row], label) + times(shares.background[row], background);
-        to.label[first + row] = label;
-        to.background[first + row] = by > 0 ? background / by : 0;
-        to.count[first + row] = sums.taking_part[row];
+    double value[at_once], label[at_once], background[at_once];
+    for (std::size_t row = 0; row < at_once; ++row) {
+        const double log_sum = sums.taking_part[row] == 0 ? 0 : sums.log_sum(row);
+        const double own = sums.label_mass[row] * log_sum - sums.label[row];
+        label[row] = sums.lost[row] != 0 ? infinity<double> : own;
+        background[row] = sums.mass[row] * log_sum - sums.background[row];
+        const double of_label = shares.label[row] * label[row];
+        const double of_background = shares.background[row] * background[row];
+        value[row] = (shares.label[row] == 0 ? 0 : of_label) + (shares.background[row] == 0 ? 0 : of_background);
     }
+    std::copy_n(value, some, to.value + first);
+    if (!to.count) return;
+    const double* const by = sums.divisors(divisor);
+    for (std::size_t row = 0; row < at_once; ++row) {
+        const double part = background[row] / by[row];
+        background[row] = by[row] > 0 ? part : label[row];
+    }
+    std::copy_n(label, some, to.label + first);
+    std::copy_n(background, some, to.background + first);
+    std::copy_n(sums.taking_part, some, to.count + first);
 }
 
 // Whether the gradient goes elsewhere than its logits, and is more than caches keep until somebody reads it.
@@ -90,15 +101,16 @@ void loss_of(const Batch& batch, const Loss& to, std::size_t first, std::size_t 
         const std::size_t count = std::min(at_once, last - first);
         if (at_once > 1 || !ignored(first)) {
             Group group(input, first, count, scratch);
-            group.summaries(1, sums);
+            gradient ? group.template summaries<true>(1, sums) : group.template summaries<false>(1, sums);
             for (std::size_t row = 0; row < count && !dense_label; ++row) {
                 sums.take_label(row, logit(group, row, *batch.labels[first + row], batch.classes));
             }
-            for (std::size_t row = 0; row < count; ++row) shares.take(row, sums, to, batch.divisor, first + row);
+            shares.take(sums, to, batch.divisor, first, count);
             write(to, first, count, sums, shares, batch.divisor);
+            shares.multiply(to.gradient_scale);
             if (gradient) group.gradient(sums, shares, gradient, streaming);
             for (std::size_t row = 0; row < count && gradient && !dense_label; ++row) {
-                if (sums.lost[row]) continue;
+                if (sums.lost[row] != 0) continue;
                 const std::size_t i = first + row, y = static_cast<std::size_t>(*batch.labels[i]);
                 const double e = group.exponential(row, y, sums.label[row]);
                 const double v = input.background ? input.background[i][y] : 1;
@@ -109,7 +121,8 @@ void loss_of(const Batch& batch, const Loss& to, std::size_t first, std::size_t 
         }
         for (std::size_t i = first; i < first + count && batch.ignored; ++i) {
             if (!ignored(i)) continue;
-            to.value[i] = to.label[i] = to.background[i] = to.count[i] = 0;
+            to.value[i] = 0;
+            if (to.count) to.label[i] = to.background[i] = to.count[i] = 0;
             if (gradient) std::fill_n(gradient[i], batch.classes, T{});
         }
     }
@@ -130,6 +143,7 @@ void with(Number number, Work work) {
         case Number::float64: return work(double{});
         case Number::bfloat16: return work(bfloat16{});
         case Number::float16: return work(float16{});
+        case Number::precise_float32: return;  // which `statistics` takes, and nobody else is given
     }
 }
 
@@ -143,7 +157,7 @@ void with_group(std::size_t classes, Work work) {
 }
 
 void statistics(const Batch& batch, const Statistics& to, std::size_t first, std::size_t last, void* scratch) {
-    with(batch.number, [&]<class T>(T) {
+    const auto of_type = [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
             with(to.mean != nullptr, [&](auto moments) {
                 using Asked = Wanted<background.value, false, moments.value, true>;
@@ -152,7 +166,8 @@ void statistics(const Batch& batch, const Statistics& to, std::size_t first, std
                 });
             });
         });
-    });
+    };
+    batch.number == Number::precise_float32 ? of_type(precise_float32{}) : with(batch.number, of_type);
 }
 
 void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t last, void* scratch) {
@@ -168,11 +183,15 @@ void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t las
     });
 }
 
+bool bin_totals(const Answers& answers, const BinTotals& to, std::size_t first, std::size_t last) {
+    return answers.wide ? bins::totals<double>(answers, to, first, last) : bins::totals<float>(answers, to, first, last);
+}
+
 }  // namespace
 
 #define NAME_OF(instructions) #instructions
 #define NAME(instructions) NAME_OF(instructions)
 
-extern const Kernels kernels{NAME(INSTRUCTIONS), statistics, loss};
+extern const Kernels kernels{NAME(INSTRUCTIONS), statistics, loss, bin_totals};
 
 }  // namespace smoothlab::INSTRUCTIONS

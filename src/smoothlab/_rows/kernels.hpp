@@ -50,22 +50,45 @@ struct Batch {
 // The columns of each row; null where nobody asks.
 struct Statistics {
     double inverse_temperature = 1;
-    double *highest, *log_sum, *background, *count;
+    double *highest, *others, *log_sum, *background, *count;
     double *label = nullptr, *mean = nullptr, *variance = nullptr;
     std::int64_t* argmax;
 };
 
 struct Loss {
-    Rows<const double> label_share, background_share, label_weight;
+    Rows<const double> label_share, background_share, label_weight;  // all there
     Rows<std::byte> gradient;  // of the logits' own type, the stride in bytes; none if null
-    double *value, *label, *background, *count;
+    double gradient_scale = 1;
+    double* value;
+    double *label = nullptr, *background = nullptr, *count = nullptr;  // all three or none
 };
 
-// Both do the rows from `first` up to `last`. `scratch` has room for a row where `takes_part` is given.
+// Confidences, float64 if `wide` and else float32, and whether each was right; the edges of bins of equal width.
+struct Answers {
+    const void* confidences;
+    const bool* correct;
+    bool wide;
+    const double* edges;
+    std::int32_t bins;
+};
+
+// What is added to, for each bin.
+struct BinTotals {
+    std::int64_t *count, *hits;
+    double* confidences;
+};
+
+// What a thread needs of its own: rows of a copy of the logits and of their exponentials, the blocks' centres, and the
+// rest of a register behind each; whole lines of the cache.
+inline std::size_t scratch_bytes(const Batch& batch) { return (batch.classes / 8 * 24 + 88) * sizeof(double); }
+
+// Both do the rows from `first` up to `last`; `scratch` is memory of that size, from the start of such a line on.
 struct Kernels {
     const char* instructions;
     void (*statistics)(const Batch&, const Statistics&, std::size_t first, std::size_t last, void* scratch);
     void (*loss)(const Batch&, const Loss&, std::size_t first, std::size_t last, void* scratch);
+    // fewer than 2^32 answers at once; false where a confidence is no number from 0 to 1
+    bool (*bin_totals)(const Answers&, const BinTotals&, std::size_t first, std::size_t last);
 };
 
 }  // namespace smoothlab

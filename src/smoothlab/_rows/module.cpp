@@ -7,14 +7,17 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/variant.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "buffers.hpp"
 #include "dispatch.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -23,6 +26,9 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace smoothlab {
+
+void bind_bins(nb::module_& module);  // bins.cpp
+
 namespace {
 
 using Matrix = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
@@ -73,16 +79,17 @@ Divisor divisor_of(std::string_view word) {
 }
 
 Batch batch_of(const Matrix& logits, const std::optional<Any>& background, std::string_view divisor,
-               const std::optional<Flags>& class_mask) {
+               const std::optional<Flags>& class_mask, bool precise = false) {
     Batch batch;
     batch.rows = logits.shape(0), batch.classes = logits.shape(1);
     batch.number = number_of(logits.dtype());
+    if (precise && batch.number == Number::float32) batch.number = Number::precise_float32;
     batch.logits = across(logits, batch.rows, batch.classes, "`logits` must have neighbouring classes side by side.");
     batch.divisor = divisor_of(divisor);
     if (background) {
-        const int bits = batch.number == Number::float64 ? 64 : 32;
+        const int bits = batch.number == Number::float64 || batch.number == Number::precise_float32 ? 64 : 32;
         expect(background->dtype() == (bits == 64 ? nb::dtype<double>() : nb::dtype<float>()),
-               "`background` must be float64 for float64 logits, and float32 for all others.");
+               "`background` must be float64 where float64 is computed in, and float32 for all others.");
         batch.background = across(*background, batch.rows, batch.classes,
                                   "`background` must have shape (classes) or that of `logits`.");
     }
@@ -128,26 +135,32 @@ private:
 };
 
 struct StatisticsColumns {
-    nb::object highest, log_sum, argmax, count, background, label = nb::none(), mean = nb::none(), variance = nb::none();
+    nb::object highest, others, log_sum, argmax, count, background, label = nb::none(), mean = nb::none(), variance = nb::none();
 };
 
 struct LossColumns {
-    nb::object value, label, background, count;
+    nb::object value, label = nb::none(), background = nb::none(), count = nb::none();
+};
+
+// Scratch begins where a line of the cache does.
+struct Release {
+    static constexpr std::align_val_t of{64};
+    void operator()(std::byte* memory) const { ::operator delete(memory, of); }
 };
 
 // Runs a kernel over all rows; without the interpreter's lock, but it listens for Ctrl-C.
 template <class Kernel, class Columns>
 void run(Kernel kernel, const Batch& batch, const Columns& to, std::size_t threads) {
     threads = useful_threads(batch.rows, batch.classes, threads);
-    const std::size_t scratch = batch.takes_part ? batch.classes * sizeof(double) : 0;
-    std::vector<std::byte> memory(threads * scratch);
+    const std::size_t scratch = scratch_bytes(batch);
+    const std::unique_ptr<std::byte[], Release> memory(static_cast<std::byte*>(::operator new(threads * scratch, Release::of)));
     bool finished;
     {
         nb::gil_scoped_release unlocked;
         finished = over_rows(
             batch.rows, batch.classes, threads,
             [&](std::size_t first, std::size_t last, std::size_t thread) {
-                kernel(batch, to, first, last, memory.data() + thread * scratch);
+                kernel(batch, to, first, last, memory.get() + thread * scratch);
             },
             [] {
                 nb::gil_scoped_acquire locked;
@@ -160,14 +173,17 @@ void run(Kernel kernel, const Batch& batch, const Columns& to, std::size_t threa
 StatisticsColumns statistics(const Matrix& logits, const std::optional<Labels>& labels,
                              const std::optional<Any>& background, std::string_view divisor,
                              const std::optional<Flags>& class_mask, double inverse_temperature, bool moments,
-                             std::size_t threads, std::string_view instructions) {
+                             bool precise, std::size_t threads, std::string_view instructions) {
     const Kernels& kernels = kernels_for(instructions);
-    Batch batch = batch_of(logits, background, divisor, class_mask);
+    Batch batch = batch_of(logits, background, divisor, class_mask, precise);
+    expect(!precise || batch.number == Number::precise_float32 || batch.number == Number::float64,
+           "`precise` is for float32 and float64 logits.");
     StatisticsColumns columns;
-    Block block(batch.rows, 5 + (labels ? 1 : 0) + (moments ? 2 : 0));
+    Block block(batch.rows, 6 + (labels ? 1 : 0) + (moments ? 2 : 0));
     Statistics to;
     to.inverse_temperature = inverse_temperature;
     to.highest = block.column(columns.highest);
+    to.others = block.column(columns.others);
     to.log_sum = block.column(columns.log_sum);
     to.background = block.column(columns.background);
     to.count = block.column(columns.count);
@@ -184,7 +200,8 @@ StatisticsColumns statistics(const Matrix& logits, const std::optional<Labels>& 
 LossColumns loss(const Matrix& logits, const Any& target, const std::optional<Writable>& gradient,
                  const Scalars& label_share, const Scalars& background_share, const std::optional<Numbers>& label_weight,
                  const std::optional<Any>& background, std::string_view divisor, const std::optional<Flags>& class_mask,
-                 const std::optional<Flags>& ignored, std::size_t threads, std::string_view instructions) {
+                 const std::optional<Flags>& ignored, double gradient_scale, bool costs, std::size_t threads,
+                 std::string_view instructions) {
     const Kernels& kernels = kernels_for(instructions);
     Batch batch = batch_of(logits, background, divisor, class_mask);
     const std::size_t rows = batch.rows, classes = batch.classes;
@@ -205,23 +222,50 @@ LossColumns loss(const Matrix& logits, const Any& target, const std::optional<Wr
     Loss to;
     to.label_share = down(label_share, rows);
     to.background_share = down(background_share, rows);
-    if (label_weight) to.label_weight = down(*label_weight, rows);
+    static constexpr double one = 1;
+    to.label_weight = label_weight ? down(*label_weight, rows) : Rows<const double>{&one, 0};
     if (gradient) {
         expect(gradient->dtype() == logits.dtype() && gradient->shape(0) == rows && gradient->shape(1) == classes &&
                    (rows == 0 || classes < 2 || gradient->stride(1) == 1),
                "`gradient` must have the type and shape of `logits`, and neighbouring classes side by side.");
         const auto size = static_cast<std::ptrdiff_t>(gradient->itemsize());
         to.gradient = {static_cast<std::byte*>(gradient->data()), gradient->stride(0) * size};
+        to.gradient_scale = gradient_scale;
     }
     LossColumns columns;
-    Block block(rows, 4);
+    Block block(rows, costs ? 4 : 1);
     to.value = block.column(columns.value);
-    to.label = block.column(columns.label);
-    to.background = block.column(columns.background);
-    to.count = block.column(columns.count);
+    if (costs) {
+        to.label = block.column(columns.label);
+        to.background = block.column(columns.background);
+        to.count = block.column(columns.count);
+    }
     run(kernels.loss, batch, to, threads);
     return columns;
 }
+
+// The bytes as an array whose end is the lease's.
+nb::object take(Buffers& buffers, std::size_t bytes) {
+    std::unique_ptr<Buffers::Lease> lease = buffers.take(bytes);
+    void* const data = lease->data;
+    nb::capsule owner(lease.get(), [](void* held) noexcept { delete static_cast<Buffers::Lease*>(held); });
+    lease.release();
+    return nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(data, {bytes}, owner).cast();
+}
+
+constexpr const char* of_buffers = R"(Memory for large arrays that are made, used up and made again, such as the gradient of every step.
+
+Asked for in huge pages, and kept for the next who asks once nobody holds an array made of it: the first touch of fresh
+memory costs more than the arithmetic of a loss. Kept are at most four buffers, and none that sixteen requests passed
+by. The system may take the pages of those at any time that it is short of memory.
+
+>>> from smoothlab._rows import Buffers
+>>> buffers = Buffers()
+>>> held = buffers.take(100)
+>>> address, held = held.ctypes.data, None  # nobody holds it any longer
+>>> buffers.take(100).ctypes.data == address
+True
+)";
 
 constexpr const char* of_statistics = R"(What decides each row of logits: `Statistics`, in float64 whatever the logits' type.
 
@@ -230,11 +274,12 @@ logits: (rows, classes), float32, float64, float16, bfloat16, or bfloat16 bits a
     float64. A logit of -inf takes its class out of the row.
 labels: int64 (rows), classes whose logit is wanted. One that is no class counts as out.
 background: a mass for each class, (classes) or one row each; the same for every class if `None`. float64 for float64
-    logits, float32 for all others.
+    logits and where `precise`, float32 for all others.
 divisor: what the background's sum is divided by: its "mass" on the classes that take part, their "count", or "one".
 class_mask: bool, true where a class takes part, (classes) or one row each.
 inverse_temperature: b in softmax(b z), above 0.
 moments: whether `mean` and `variance` are wanted.
+precise: whether float32 logits are to be computed in float64 from the first, to the same bits as if they were float64.
 threads: the most that may be used; results do not depend on it. Small inputs stay on the calling thread.
 instructions: one of `INSTRUCTIONS`; the first if empty.
 
@@ -252,6 +297,8 @@ label_share, background_share: how much of the two costs makes up a row's loss, 
     and alpha, each times whatever the row's loss is multiplied by. Where no background is left the label has both.
 label_weight: float64 (rows); multiplies the label's share and not the background's.
 ignored: bool (rows); such rows cost 0 and have gradient 0 whatever they hold.
+gradient_scale: what the gradient is multiplied by, such as 1 / rows where their mean is wanted; the costs are not.
+costs: whether the two costs and the count are wanted beside the value.
 
 After an interrupted call the gradient is written for some rows only.)";
 
@@ -264,6 +311,9 @@ NB_MODULE(_kernels, module) {
 
     nb::class_<StatisticsColumns>(module, "Statistics", "One array for each number that decides a row, each (rows).")
         .def_ro("highest", &StatisticsColumns::highest, "The largest logit; -inf in a row without classes.")
+        .def_ro("others", &StatisticsColumns::others,
+                "sum exp(b (z - highest)) - 1, what the other classes add to the largest's 1: 1 / (1 + others) is the "
+                "probability of the largest, exact where all are equal.")
         .def_ro("log_sum", &StatisticsColumns::log_sum,
                 "log sum exp(b (z - highest)), from 0 on: b highest + log_sum is the log-sum-exp, and exp(-log_sum) the "
                 "probability of the largest. Not finite in a row that no softmax can read.")
@@ -276,20 +326,31 @@ NB_MODULE(_kernels, module) {
 
     nb::class_<LossColumns>(module, "Loss", "One array for each number of a row's loss, each (rows), in nats.")
         .def_ro("value", &LossColumns::value, "label share * label weight * label + background share * background.")
-        .def_ro("label", &LossColumns::label, "The cost of the label, - <label, log softmax(z)>.")
-        .def_ro("background", &LossColumns::background, "The cost of the background, over the divisor.")
-        .def_ro("count", &LossColumns::count, "How many classes take part.");
+        .def_ro("label", &LossColumns::label, "The cost of the label, - <label, log softmax(z)>; `None` if unwanted.")
+        .def_ro("background", &LossColumns::background,
+                "The cost of the background, over the divisor; the label's, where no background is left; `None` if unwanted.")
+        .def_ro("count", &LossColumns::count, "How many classes take part; `None` if unwanted.");
+
+    nb::class_<Buffers>(module, "Buffers", of_buffers)
+        .def(nb::new_([] { return std::make_shared<Buffers>(); }))
+        .def("take", &take, "bytes"_a,
+             "A uint8 array of that many bytes, whatever they hold. Its memory is nobody else's as long as it, or any "
+             "array or tensor that looks at it, lives. Raises `MemoryError` if the system has none left.")
+        .def_prop_ro("idle_bytes", &Buffers::idle_bytes, "How many bytes are kept that nobody holds.");
 
     // noconvert: an array of another type is refused, not copied
     module.def("statistics", &statistics, "logits"_a.noconvert(), nb::kw_only(),
                "labels"_a.noconvert() = nb::none(), "background"_a.noconvert() = nb::none(), "divisor"_a = "mass",
                "class_mask"_a.noconvert() = nb::none(), "inverse_temperature"_a = 1.0, "moments"_a = false,
+               "precise"_a = false,
                "threads"_a = 1, "instructions"_a = "", of_statistics);
     module.def("loss", &loss, "logits"_a.noconvert(), "target"_a.noconvert(), nb::kw_only(),
                "gradient"_a.noconvert() = nb::none(), "label_share"_a = 1.0, "background_share"_a = 0.0,
                "label_weight"_a = nb::none(), "background"_a.noconvert() = nb::none(), "divisor"_a = "mass",
-               "class_mask"_a.noconvert() = nb::none(), "ignored"_a.noconvert() = nb::none(), "threads"_a = 1,
-               "instructions"_a = "", of_loss);
+               "class_mask"_a.noconvert() = nb::none(), "ignored"_a.noconvert() = nb::none(), "gradient_scale"_a = 1.0,
+               "costs"_a = true, "threads"_a = 1, "instructions"_a = "", of_loss);
+
+    bind_bins(module);
 
     nb::list names;
     for (const Kernels* kernels : available_kernels()) names.append(kernels->instructions);

@@ -68,6 +68,7 @@ public:
         if constexpr (Wanted::label) label.read(input.label, first, count, classes);
     }
 
+    template <bool keep>
     void summaries(double inverse_temperature, Summaries<at_once>& to) {
         const A b = static_cast<A>(inverse_temperature);
         const Vector<A> zero{}, one = all(A{1});

@@ -17,7 +17,7 @@
 
 namespace smoothlab {
 
-inline constexpr std::size_t price_of_a_row = 64;  // beside that of its numbers
+inline constexpr std::size_t price_of_a_row = 24;  // beside that of its numbers
 inline constexpr std::size_t worth_a_thread = std::size_t{1} << 18;  // in numbers: more than 100 microseconds
 inline constexpr std::size_t worth_asking = std::size_t{1} << 16;
 inline constexpr std::chrono::milliseconds patience{100};

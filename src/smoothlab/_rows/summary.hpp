@@ -18,10 +18,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "exp.hpp"
 #include "kernels.hpp"
+#include "log.hpp"
 
 namespace smoothlab::INSTRUCTIONS {
 
@@ -67,7 +69,7 @@ struct Summaries {
     double label[count], label_mass[count];
     double taking_part[count];  // how many classes do
     double argmax[count];
-    bool lost[count];  // some of a label's mass lies on a class that does not take part
+    double lost[count];  // not 0 where some of a label's mass lies on a class that does not take part
 
     // what logits are measured from: the largest, or 0 in a row without any
     double centre(std::size_t row) const { return highest[row] == -infinity<double> ? 0 : highest[row]; }
@@ -79,16 +81,26 @@ struct Summaries {
         label_mass[row] = 1;
     }
 
-    // log(1 + x) as log(u) + (x - (u - 1)) / u with u = 1 + x, whose last term mends the rounding of u
-    double log_sum(std::size_t row) const {
-        const double u = 1 + others[row];
-        return u == 0 ? -infinity<double> : std::log(u) + (others[row] - (u - 1)) / u;
-    }
+    // log sum_k exp(z_k - m)
+    double log_sum(std::size_t row) const { return log_of_one_and(others[row]); }
 
-    double divisor(std::size_t row, Divisor by) const {
-        return by == Divisor::mass ? mass[row] : by == Divisor::count ? taking_part[row] : 1;
+    // of each row
+    const double* divisors(Divisor by) const {
+        static constexpr auto ones = [] {
+            std::array<double, count> numbers;
+            numbers.fill(1);
+            return numbers;
+        }();
+        return by == Divisor::mass ? mass : by == Divisor::count ? taking_part : ones.data();
     }
 };
+
+// What `count` rows have of a column, from `first` on, of which the last may be in it more than once.
+template <std::size_t count>
+ALWAYS void spread(const Rows<const double>& column, std::size_t first, std::size_t some, double (&to)[count]) {
+    if (column.stride == 0) return void(std::fill_n(to, count, *column.data));
+    for (std::size_t row = 0; row < count; ++row) to[row] = *column[first + std::min(row, some - 1)];
+}
 
 // How much of the two costs the loss of each row is made of.
 template <std::size_t count>
@@ -96,15 +108,27 @@ struct Shares {
     double label[count], background[count];  // of the label's cost, and of the background's before it is divided
     double slope[count];                     // what exponentials below the centre are multiplied by in the gradient
 
-    void take(std::size_t row, const Summaries<count>& sums, const Loss& loss, Divisor divisor, std::size_t i) {
-        const double by = sums.divisor(row, divisor), share = *loss.background_share[i];
-        // without any background left the label keeps what it would have given up
-        label[row] = *loss.label_share[i] + (by > 0 ? 0 : share);
-        if (loss.label_weight) label[row] *= *loss.label_weight[i];
-        background[row] = by > 0 ? share / by : 0;
-        const double mass = label[row] * sums.label_mass[row] + background[row] * sums.mass[row];
-        const double total = 1 + sums.others[row];
-        slope[row] = total == 0 ? 0 : mass / total;
+    // Of the first `some` rows, from `first` on; the others get what the last of these has.
+    void take(const Summaries<count>& sums, const Loss& loss, Divisor divisor, std::size_t first, std::size_t some) {
+        double own[count], given[count], weight[count];
+        spread(loss.label_share, first, some, own);
+        spread(loss.background_share, first, some, given);
+        spread(loss.label_weight, first, some, weight);
+        const double* const by = sums.divisors(divisor);
+        for (std::size_t row = 0; row < count; ++row) {
+            const double share = given[row] / by[row];
+            // without any background left the label keeps what it would have given up
+            label[row] = (own[row] + (by[row] > 0 ? 0 : given[row])) * weight[row];
+            background[row] = by[row] > 0 ? share : 0;
+            const double mass = label[row] * sums.label_mass[row] + background[row] * sums.mass[row];
+            const double total = 1 + sums.others[row], part = mass / total;
+            slope[row] = total == 0 ? 0 : part;
+        }
+    }
+
+    // For a gradient that many times as steep.
+    void multiply(double by) {
+        for (std::size_t row = 0; row < count; ++row) label[row] *= by, background[row] *= by, slope[row] *= by;
     }
 };
 

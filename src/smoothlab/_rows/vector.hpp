@@ -1,7 +1,7 @@
 // A register full of numbers, and how numbers get there and back.
 //
-// Four storage types are read, and two are computed in: float64 in float64, everything else in float32. GCC's and
-// Clang's vector types do the arithmetic. Intrinsics stand only where the compilers have no word for it: a load or
+// Four storage types are read, and two are computed in: float64 in float64, everything else in float32, and float32
+// in float64 too for whoever asks. GCC's and Clang's vector types do the arithmetic. Intrinsics stand only where the compilers have no word for it: a load or
 // store of part of a register, and float16 on processors that convert it at once.
 //
 // Everything here lives in the namespace of one instruction set (see kernels.cpp), so that the same lines can be
@@ -75,7 +75,9 @@ ALWAYS Vector<A> counted() {
 
 // As many numbers of T as one register computes with.
 template <class T>
-using Stored = Vector<std::conditional_t<sizeof(T) == 2, std::uint16_t, Arithmetic<T>>, lanes<Arithmetic<T>>>;
+using Stored = Vector<
+    std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, float, double>>,
+    lanes<Arithmetic<T>>>;
 
 using Words = Vector<std::uint32_t>;
 
@@ -110,6 +112,8 @@ ALWAYS Vector<Arithmetic<T>> widened(Stored<T> stored) {
 #else
         return bits<Vector<float>>(float_bits(__builtin_convertvector(stored, Words)));
 #endif
+    } else if constexpr (std::is_same_v<T, precise_float32>) {
+        return __builtin_convertvector(stored, Vector<double>);
     } else {
         return stored;
     }
@@ -175,7 +179,10 @@ ALWAYS Vector<Arithmetic<T>> load_some(const T* from, std::size_t count, Arithme
 #if defined(__AVX512F__)
     const auto some = static_cast<std::uint16_t>((1u << count) - 1);
     if constexpr (sizeof(T) == 2) stored = bits<Stored<T>>(_mm256_maskz_loadu_epi16(some, from));
-    if constexpr (sizeof(T) == 4) stored = bits<Stored<T>>(_mm512_maskz_loadu_ps(some, from));
+    if constexpr (sizeof(stored) == 64 && sizeof(T) == 4) stored = bits<Stored<T>>(_mm512_maskz_loadu_ps(some, from));
+    if constexpr (sizeof(stored) == 32 && sizeof(T) == 4) {
+        stored = bits<Stored<T>>(_mm256_maskz_loadu_ps(static_cast<__mmask8>(some), from));
+    }
     if constexpr (sizeof(T) == 8) stored = bits<Stored<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(some), from));
 #else
     std::memcpy(&stored, from, count * sizeof(T));

@@ -11,7 +11,9 @@
 // apart from the others, because float32 loses what is small beside 1.
 //
 // Classes that are out are rare, so a block is first summed as if there were none. If that does not come out finite, it
-// is summed again with care. Source: Milakov & Gimelshein 2018, arXiv:1805.02867 (largest and sum in one pass).
+// is summed again with care. Where a gradient is wanted the exponentials are kept in the thread's scratch, which a cache
+// holds, each block's with its own centre: exp(z - m) = exp(z - centre) exp(centre - m), and no exponential is formed
+// twice. Source: Milakov & Gimelshein 2018, arXiv:1805.02867 (largest and sum in one pass).
 
 #pragma once
 
@@ -82,17 +84,18 @@ struct Sums {
     }
 };
 
-// The sums of a block below `centre`; `careful` where classes may be out.
-template <class Wanted, bool careful, class T>
-Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_temperature) {
+// The sums of a block below `centre`; `careful` where classes may be out. Exponentials go to `kept`, if that is wanted.
+template <class Wanted, bool careful, bool keep, class T>
+Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_temperature, Arithmetic<T>* kept) {
     using A = Arithmetic<T>;
     const Vector<A> zero{}, one = all(A{1});
     Vector<A> equal{}, less{}, first{}, second{}, background{}, mass{}, label{}, label_mass{}, taking_part{};
     Mask<A> lost{};
 
-    const auto add = [&](Vector<A> z, Mask<A> in, bool whole, Vector<A> v, Vector<A> t) {
+    const auto add = [&](std::size_t k, Vector<A> z, Mask<A> in, bool whole, Vector<A> v, Vector<A> t) {
         const Vector<A> below = z - centre;
         const Vector<A> e = exp<A>(below * inverse_temperature);
+        if constexpr (keep) store(kept + k, e);
         const Mask<A> top = below == 0;
         equal = top ? equal + one : equal;
         less += top ? zero : e;
@@ -115,13 +118,13 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
     for (; k + lanes<A> <= block.classes; k += lanes<A>) {
         __builtin_prefetch(block.logits + k + block.classes, 0, 2);  // what is read next, be it of the next row
         const Vector<A> z = load(block.logits + k);
-        add(z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
+        add(k, z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
             Wanted::label ? load(block.label + k) : zero);
     }
     if (k < block.classes) {
         const std::size_t rest = block.classes - k;
         const Vector<A> z = load_some(block.logits + k, rest, -infinity<A>);
-        add(z, careful ? z != -infinity<A> : counted<A>() < static_cast<A>(rest), false,
+        add(k, z, careful ? z != -infinity<A> : counted<A>() < static_cast<A>(rest), false,
             Wanted::background ? load_some(block.background + k, rest, A{0}) : zero,
             Wanted::label ? load_some(block.label + k, rest, A{0}) : zero);
     }
@@ -137,8 +140,24 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
     return total;
 }
 
-template <class Wanted, class T>
-void summary(const Row<T>& row, double inverse_temperature, Summaries<1>& to) {
+// A thread's own memory: the row as the kernels are to see it, its exponentials, and the centre of each block of them.
+template <class T>
+struct Scratch {
+    T* logits;
+    Arithmetic<T>*exponentials, *centres;
+
+    Scratch(void* memory, std::size_t classes)
+        : logits(static_cast<T*>(memory)), exponentials(static_cast<Arithmetic<T>*>(memory) + padded(classes)),
+          centres(exponentials + padded(classes)) {}
+
+    // to whole registers, since exponentials are stored by them
+    static std::size_t padded(std::size_t classes) {
+        return (classes + lanes<Arithmetic<T>> - 1) / lanes<Arithmetic<T>> * lanes<Arithmetic<T>>;
+    }
+};
+
+template <class Wanted, bool keep, class T>
+void summary(const Row<T>& row, double inverse_temperature, const Scratch<T>& scratch, Summaries<1>& to) {
     using A = Arithmetic<T>;
     constexpr std::size_t length = block_length<A>;
     double most = -infinity<double>;
@@ -154,8 +173,11 @@ void summary(const Row<T>& row, double inverse_temperature, Summaries<1>& to) {
             top = start;
         }
         const A centre = static_cast<A>(most == -infinity<double> ? 0 : most), b = static_cast<A>(inverse_temperature);
-        Sums part = sums<Wanted, false>(block, centre, b);
-        if (!std::isfinite(part.background + part.label + part.second)) part = sums<Wanted, true>(block, centre, b);
+        A* const kept = keep ? scratch.exponentials + start : nullptr;
+        Sums part = sums<Wanted, false, keep>(block, centre, b, kept);
+        const bool finite = std::isfinite(part.background + part.label + part.second);
+        if (!finite) part = sums<Wanted, true, keep>(block, centre, b, kept);
+        if constexpr (keep) scratch.centres[start / length] = centre;
         total += part;
     }
     to.highest[0] = most;
@@ -169,36 +191,57 @@ void summary(const Row<T>& row, double inverse_temperature, Summaries<1>& to) {
     }
 }
 
-// Writes the gradient; past the caches if `streaming`, which spares reading what is overwritten.
-template <class Wanted, bool careful, bool streaming, class T>
-void gradient(const Row<T>& row, const Summaries<1>& summary, const Shares<1>& shares, T* to) {
+// Writes the gradient of a row with classes that are out.
+template <class Wanted, class T>
+void careful_gradient(const Row<T>& row, const Summaries<1>& summary, const Shares<1>& shares, T* to) {
     using A = Arithmetic<T>;
     const A centre = static_cast<A>(summary.centre(0)), slope = static_cast<A>(shares.slope[0]);
     const A of_background = static_cast<A>(shares.background[0]), of_label = static_cast<A>(shares.label[0]);
-
-    const auto entry = [&](Vector<A> z, Vector<A> v, Vector<A> t) {
-        Vector<A> result = exp<A>(z - centre) * slope - (Wanted::background ? v * of_background : all(of_background));
-        if constexpr (Wanted::label) result -= t * of_label;
-        return careful ? z != -infinity<A> ? result : Vector<A>{} : result;
-    };
-    const auto some = [&](std::size_t k, std::size_t count) {
-        store_some(to + k, count,
-                   entry(load_some(row.logits + k, count, -infinity<A>),
-                         Wanted::background ? load_some(row.background + k, count, A{0}) : Vector<A>{},
-                         Wanted::label ? load_some(row.label + k, count, A{0}) : Vector<A>{}));
-    };
-
-    std::size_t k = 0;
-    if constexpr (streaming) {
-        k = std::min(to_alignment(to), row.classes);
-        if (k > 0) some(0, k);
+    for (std::size_t k = 0; k < row.classes; k += lanes<A>) {
+        const std::size_t count = std::min(lanes<A>, row.classes - k);
+        const Vector<A> z = load_some(row.logits + k, count, -infinity<A>);
+        const Vector<A> v = Wanted::background ? load_some(row.background + k, count, A{0}) : all(A{1});
+        Vector<A> result = exp<A>(z - centre) * slope - v * of_background;
+        if constexpr (Wanted::label) result -= load_some(row.label + k, count, A{0}) * of_label;
+        store_some(to + k, count, z != -infinity<A> ? result : Vector<A>{});
     }
-    for (; k + lanes<A> <= row.classes; k += lanes<A>) {
-        const Vector<A> result = entry(load(row.logits + k), Wanted::background ? load(row.background + k) : Vector<A>{},
-                                       Wanted::label ? load(row.label + k) : Vector<A>{});
-        streaming ? stream(to + k, result) : store(to + k, result);
+}
+
+// Writes the gradient of any other from its exponentials; past the caches if `streaming`, which spares reading what is
+// overwritten.
+template <class Wanted, bool streaming, class T>
+void gradient(const Row<T>& row, const Scratch<T>& scratch, const Summaries<1>& summary, const Shares<1>& shares, T* to) {
+    using A = Arithmetic<T>;
+    const A of_background = static_cast<A>(shares.background[0]), of_label = static_cast<A>(shares.label[0]);
+    for (std::size_t start = 0; start < row.classes; start += block_length<A>) {
+        const double up = summary.centre(0) - scratch.centres[start / block_length<A>];
+        const A slope = static_cast<A>(up == 0 ? shares.slope[0] : shares.slope[0] * std::exp(-up));
+        const auto entry = [&](Vector<A> e, Vector<A> v, Vector<A> t) {
+            Vector<A> result = e * slope - (Wanted::background ? v * of_background : all(of_background));
+            if constexpr (Wanted::label) result -= t * of_label;
+            return result;
+        };
+        const auto some = [&](std::size_t k, std::size_t count) {
+            store_some(to + k, count,
+                       entry(load(scratch.exponentials + k),
+                             Wanted::background ? load_some(row.background + k, count, A{0}) : Vector<A>{},
+                             Wanted::label ? load_some(row.label + k, count, A{0}) : Vector<A>{}));
+        };
+
+        const std::size_t end = std::min(start + block_length<A>, row.classes);
+        std::size_t k = start;
+        if constexpr (streaming) {
+            k = std::min(start + to_alignment(to + start), end);
+            if (k > start) some(start, k - start);
+        }
+        for (; k + lanes<A> <= end; k += lanes<A>) {
+            const Vector<A> result = entry(load(scratch.exponentials + k),
+                                           Wanted::background ? load(row.background + k) : Vector<A>{},
+                                           Wanted::label ? load(row.label + k) : Vector<A>{});
+            streaming ? stream(to + k, result) : store(to + k, result);
+        }
+        if (k < end) some(k, end - k);
     }
-    if (k < row.classes) some(k, row.classes - k);
 }
 
 // One row, with the interface of narrow::Group.
@@ -207,16 +250,19 @@ class Group {
 public:
     static constexpr std::size_t at_once = 1;
 
-    Group(const Input<T>& input, std::size_t i, std::size_t, void* scratch) : row(input[i]), i(i) {
+    Group(const Input<T>& input, std::size_t i, std::size_t, void* memory)
+        : row(input[i]), scratch(memory, row.classes), i(i) {
         if (!input.takes_part) return;
-        T* copy = static_cast<T*>(scratch);
         for (std::size_t k = 0; k < row.classes; ++k) {
-            copy[k] = input.takes_part[i][k] ? row.logits[k] : minus_infinity<T>;
+            scratch.logits[k] = input.takes_part[i][k] ? row.logits[k] : minus_infinity<T>;
         }
-        row.logits = copy;
+        row.logits = scratch.logits;
     }
 
-    void summaries(double inverse_temperature, Summaries<1>& to) { summary<Wanted>(row, inverse_temperature, to); }
+    template <bool keep>
+    void summaries(double inverse_temperature, Summaries<1>& to) {
+        summary<Wanted, keep>(row, inverse_temperature, scratch, to);
+    }
 
     double logit(std::size_t, std::size_t k) const { return widened_one(row.logits[k]); }
 
@@ -227,16 +273,17 @@ public:
 
     void gradient(const Summaries<1>& summary, const Shares<1>& shares, const Rows<T>& to, bool streaming) const {
         if (summary.taking_part[0] < static_cast<double>(row.classes)) {
-            wide::gradient<Wanted, true, false>(row, summary, shares, to[i]);
+            careful_gradient<Wanted>(row, summary, shares, to[i]);
         } else if (streaming) {
-            wide::gradient<Wanted, false, true>(row, summary, shares, to[i]);
+            wide::gradient<Wanted, true>(row, scratch, summary, shares, to[i]);
         } else {
-            wide::gradient<Wanted, false, false>(row, summary, shares, to[i]);
+            wide::gradient<Wanted, false>(row, scratch, summary, shares, to[i]);
         }
     }
 
 private:
     Row<T> row;
+    Scratch<T> scratch;
     std::size_t i;
 };
 

@@ -9,23 +9,27 @@ p_i = softmax(b z_i). So the two ends of the slope decide beforehand whether a m
     b -> infinity   mean_i (max_k z_ik - z_iy)    = 0    no label is ever beaten: T -> 0, "separable"
 
 and otherwise there is exactly one. Newton's method finds the root of the slope in log T; a bracket that shrinks
-at every step catches it wherever it jumps too far. At the root the standard error follows from the curvature,
-se(T) = T^2 / sqrt(n curvature).
+at every step catches it wherever it jumps too far. A sample of the examples says where to begin; all of them, in
+their own precision, lead near; and the last step is that of all in float64. At the root the standard error follows
+from the curvature, se(T) = T^2 / sqrt(n curvature).
 
 Source: Guo et al. 2017, sec. 4.2, arXiv:1706.04599. T above 1 softens the logits, below 1 it sharpens them.
 """
 
 import math
+from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import _checks
-from .._numerics import below_highest
+from .estimator import Scaler
+from .likelihood import Blocks, Likelihood, likelihood, sampled
 
-_CLOSE = 1e-10  # in log T; Newton squares its error, so the step after one of this size is below rounding
+# How small the last step in log T is, on the sample, on all in the logits' precision, and on all in float64. Newton
+# squares its error, so that what is left after the last is below rounding.
+_ON_SAMPLE, _ROUGHLY, _EXACTLY = 1e-3, 1e-4, 1e-7
 
 
 class Status(StrEnum):
@@ -48,8 +52,11 @@ class Status(StrEnum):
     AT_BOUND = "at_bound"
     """A minimum exists beyond one of the bounds. T is that bound."""
 
+    NOT_CONVERGED = "not_converged"
+    """Of a fit of many numbers: the steps were used up before they became small."""
 
-class Temperature:
+
+class Temperature(Scaler):
     """One temperature for all logits, fitted by maximum likelihood on held-out examples.
 
     After `fit`: `temperature_`; `status_`, a `Status`, which is to be read before it; `standard_error_` of the
@@ -58,7 +65,7 @@ class Temperature:
 
     `bounds` are the smallest and largest temperature that is accepted; where the likelihood has no maximum between
     them, the nearer is taken, and the status tells which case it was. Raises `ValueError` for bounds that are not
-    two rising positive numbers. Source: Guo et al. 2017, sec. 4.2.
+    two rising positive numbers. It is an estimator of scikit-learn as well. Source: Guo et al. 2017, sec. 4.2.
 
     >>> import numpy as np
     >>> from smoothlab.scaling import Temperature
@@ -91,36 +98,55 @@ class Temperature:
         can read (NaN, +inf, a row of nothing but -inf), for labels that are no column of them or whose own class
         is masked, and for no example.
         """
-        _checks.logits_and_labels(logits, labels)
-        masked = np.take_along_axis(logits, labels[:, None], 1)[:, 0] == -np.inf
-        if masked.any():
-            raise ValueError(
-                f"`labels` must name classes that take part, but the label of row {int(masked.argmax())} is masked "
-                "with -inf. Leave such rows out: no temperature gives them a finite loss."
-            )
-        low, high = self.bounds
-        at_zero, at_infinity = _slopes_at_the_ends(logits, labels)
-        if at_zero >= 0:
-            self.temperature_, self.status_ = high, Status.UNINFORMATIVE
-        elif at_infinity == 0:
-            self.temperature_, self.status_ = low, Status.SEPARABLE
-        else:
-            self.temperature_ = _minimum(logits, labels, low, high)
-            self.status_ = Status.OK if low < self.temperature_ < high else Status.AT_BOUND
+        return self.fit_blocks(lambda: iter([(logits, labels)]))
 
-        after = _likelihood(logits, labels, self.temperature_)
-        self.nll_before_, self.nll_after_ = _likelihood(logits, labels, 1.0).nll, after.nll
+    def fit_blocks(self, blocks: Blocks) -> "Temperature":
+        """The same for examples that come in blocks, of a file larger than memory: some four passes over them.
+
+        `blocks()` begins anew at each call and hands out pairs of logits and labels, the same ones each time. Raises
+        `ValueError` as `fit`, with rows counted within their block, and where two passes differ.
+
+        >>> import numpy as np
+        >>> from smoothlab.scaling import Temperature
+        >>> logits, labels = np.array([[1.0, 0.0]] * 4), np.array([0, 0, 0, 1])
+        >>> fitted = Temperature().fit_blocks(lambda: ((logits[i : i + 2], labels[i : i + 2]) for i in (0, 2)))
+        >>> round(1 / fitted.temperature_, 6)  # log 3
+        1.098612
+        """
+        low, high = self.bounds
+        whole, sample = sampled(blocks)
+        before = likelihood(whole, 1.0)
+        after = before
+        if before.at_zero >= 0:
+            temperature, status = high, Status.UNINFORMATIVE
+        elif before.at_infinity == 0:
+            temperature, status = low, Status.SEPARABLE
+        else:
+            start, _ = _minimum(lambda t: likelihood(sample, t), low, high, 1.0, _ON_SAMPLE)
+            near, _ = _minimum(lambda t: likelihood(whole, t, precise=False), low, high, start, _ROUGHLY)
+            temperature, after = _minimum(lambda t: likelihood(whole, t), low, high, near, _EXACTLY)
+            status = Status.OK if low < temperature < high else Status.AT_BOUND
+        if status is not Status.OK:
+            after = likelihood(whole, temperature)
+        if after.n != before.n:
+            raise ValueError(
+                f"`blocks` must begin anew at each call, but the first pass had {before.n} examples and another "
+                f"{after.n}. Pass a function that opens the file, not an iterator over it."
+            )
+
+        self._learn_classes(before.classes)
+        self.temperature_, self.status_ = temperature, status
+        self.nll_before_, self.nll_after_ = before.nll, after.nll
         self.standard_error_ = (
-            self.temperature_**2 / math.sqrt(len(labels) * after.curvature)
-            if self.status_ is Status.OK
-            else math.nan
+            temperature**2 / math.sqrt(after.n * after.curvature) if status is Status.OK else math.nan
         )
         return self
 
     def transform(self, logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, "batch classes"]:
         """The logits over the temperature, in float64; predictions stay as they are.
 
-        Raises `AttributeError` before `fit`, and `ValueError` for logits that no softmax can read.
+        Raises `AttributeError` before `fit`, and `ValueError` for logits that no softmax can read or that have other
+        columns than those of the fit.
 
         >>> import numpy as np
         >>> from smoothlab.scaling import Temperature
@@ -129,83 +155,40 @@ class Temperature:
         [3.0, 1.0]
         """
         temperature = self.temperature_
-        _checks.readable_logits(logits)
+        self._judge(logits)
         return logits.astype(np.float64) / temperature
-
-    def __getattr__(self, name: str) -> float:
-        if name in type(self).__annotations__:
-            raise AttributeError(f"`{name}` is known only after a fit. Call `fit(logits, labels)` first.")
-        raise AttributeError(f"`Temperature` has no attribute {name!r}.")
-
-
-class _Likelihood(NamedTuple):
-    """The mean NLL, and its first and second derivative in 1/T."""
-
-    nll: float
-    slope: float
-    curvature: float
 
 
 def _minimum(
-    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"], low: float, high: float
-) -> float:
-    """The temperature where the slope is 0, or the bound beyond which that is."""
+    measure: Callable[[float], Likelihood], low: float, high: float, start: float, close: float
+) -> tuple[float, Likelihood]:
+    """Where the slope is 0, up to the square of `close` in log T, and the likelihood there.
+
+    It is that of the last temperature looked at, moved along its parabola. Where the slope is 0 beyond a bound, the
+    temperature is the bound, and the likelihood means nothing.
+    """
     least, most = math.log(low), math.log(high)
     below, above = least, most
-    log_t = min(max(0.0, least), most)
+    log_t = min(max(math.log(start), least), most)
     step = math.inf
-    while abs(step) > _CLOSE and above - below > _CLOSE:
-        _, slope, curvature = _likelihood(logits, labels, math.exp(log_t))
-        if slope > 0:  # too sharp
+    while True:
+        temperature = math.exp(log_t)
+        there = measure(temperature)
+        if there.slope > 0:  # too sharp
             below = log_t
         else:
             above = log_t
-        newton = slope * math.exp(log_t) / curvature if curvature > 0 else math.inf
+        newton = there.slope * temperature / there.curvature if there.curvature > 0 else math.inf
         # a step that leaves the bracket, or does not halve the last one, gives way to bisection
         useful = below < log_t + newton < above and abs(newton) < abs(step) / 2
-        step = newton if useful or abs(newton) <= _CLOSE else (below + above) / 2 - log_t
+        step = newton if useful or abs(newton) <= close else (below + above) / 2 - log_t
         log_t += step
-    if log_t - least <= _CLOSE:
-        return low
-    return high if most - log_t <= _CLOSE else math.exp(log_t)
-
-
-def _likelihood(
-    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"], temperature: float
-) -> _Likelihood:
-    nll = slope = curvature = 0.0
-    for rows, below in below_highest(logits):
-        own = _own(below, labels[rows])
-        chances = np.exp(below / temperature)
-        total = chances.sum(1)
-        chances /= total[:, None]
-        if below.min() == -np.inf:  # a masked class has no chance, and 0 times its logit is 0
-            below[below == -np.inf] = 0
-        first = np.einsum("bk,bk->b", chances, below)
-        chances *= below
-        second = np.einsum("bk,bk->b", chances, below)
-        nll += float((np.log(total) - own / temperature).sum())
-        slope += float((first - own).sum())
-        curvature += float((second - first**2).sum())
-    return _Likelihood(nll / len(labels), slope / len(labels), curvature / len(labels))
-
-
-def _slopes_at_the_ends(
-    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]
-) -> tuple[float, float]:
-    """The slope in 1/T at 0, where every class that takes part has the same chance, and at infinity."""
-    at_zero = at_infinity = 0.0
-    for rows, below in below_highest(logits):
-        own = _own(below, labels[rows])
-        taking_part = below > -np.inf
-        mean = np.where(taking_part, below, 0.0).sum(1) / taking_part.sum(1)
-        at_zero += float((mean - own).sum())
-        at_infinity -= float(own.sum())
-    return at_zero / len(labels), at_infinity / len(labels)
-
-
-def _own(
-    below: Float[np.ndarray, "rows classes"], labels: Integer[np.ndarray, " rows"]
-) -> Float[np.ndarray, " rows"]:
-    """The label's entry of each row."""
-    return np.take_along_axis(below, labels[:, None], 1)[:, 0]
+        if abs(step) <= close or above - below <= close:
+            break
+    if log_t - least <= close:
+        return low, there
+    if most - log_t <= close:
+        return high, there
+    moved = 1 / math.exp(log_t) - 1 / temperature
+    nll = there.nll + moved * (there.slope + moved * there.curvature / 2)
+    return math.exp(log_t), there._replace(nll=nll)
