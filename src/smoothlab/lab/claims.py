@@ -115,9 +115,13 @@ def judge_families(
 ) -> tuple[tuple[Verdict, ...], ...]:
     """The verdicts of several studies that are read together: corrected over all of their claims as one family.
 
-    >>> from smoothlab.lab.claims import judge_families
-    >>> judge_families(())
-    ()
+    >>> import numpy as np
+    >>> from smoothlab.lab import Evidence, judge_families, paper
+    >>> fitted = np.array([[1.9, 1.8, 2.0, 1.9], [1.0, 1.1, 0.9, 1.0]])
+    >>> evidence = Evidence({"alpha": (0.0, 0.1), "seed": (0, 1, 2, 3)}, {"temperature": fitted}, {})
+    >>> one, two = judge_families([([paper.TEMPERATURE_FALLS], evidence)] * 2)
+    >>> one[0].outcome.value, round(one[0].p, 4)  # twice the p-value of one alone
+    ('PASS', 0.0032)
     """
     findings = [[claim.judge(evidence) for claim in claims] for claims, evidence in families]
     tested = [finding.side.p for found in findings for finding in found if finding.regime is None]

@@ -5,6 +5,7 @@ A panel is data, which the report draws; a study needs no drawing code of its ow
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Panel:
     """A sentence or two above the picture: what to look for, and what the paper shows there."""
     reference: tuple[str, float] | None = None
     """A level worth knowing, such as ("no change", 1.0)."""
+    marked: bool = False
+    """Whether a slider marks one level of `along` on every line that runs along it."""
 
     def __post_init__(self) -> None:
         if not self.x:
@@ -85,3 +88,37 @@ class Plane:
     levels: Mapping[str, float | int | str] = field(default_factory=dict)
     classes: tuple[int, int, int] | None = None
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A reliability diagram of one seed by slider: its smoothed network at each alpha, or its hard one at each T.
+
+    Along "alpha" the hard network stays beside the smoothed one; along "temperature" it stays at T = 1.
+
+    >>> from smoothlab.lab import Diagram
+    >>> Diagram("Divided by T", {"net": "dense"}, along="temperature").levels
+    {'net': 'dense'}
+    """
+
+    title: str
+    levels: Mapping[str, float | int | str] = field(default_factory=dict)
+    along: Literal["alpha", "temperature"] = "alpha"
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A t-SNE picture of one seed's training examples, hard beside smoothed: who is near whom, and nothing else.
+
+    >>> from smoothlab.lab import Neighbours
+    >>> Neighbours("Neighbours", {"net": "dense"}).text
+    ''
+    """
+
+    title: str
+    levels: Mapping[str, float | int | str] = field(default_factory=dict)
+    text: str = ""
+
+
+Picture = Panel | Map | Plane | Diagram | Neighbours

@@ -24,7 +24,7 @@ from ..predictions import Predictions
 from .cell import Cell
 from .images import IMAGES, PANELS
 from .measures import Measures
-from .panel import Map, Panel, Plane
+from .panel import Picture
 
 if TYPE_CHECKING:
     from .claims import Claim
@@ -59,7 +59,7 @@ class Study:
     claims: tuple["Claim", ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     measures: Measures = IMAGES
-    panels: tuple[Panel | Map | Plane, ...] = PANELS
+    panels: tuple[Picture, ...] = PANELS
     teacher: Callable[[Cell], Cell | None] | None = None
     skip: Callable[[Cell], bool] | None = None
 

@@ -78,6 +78,7 @@ PANELS = (
             Trace("teacher", {"arm": "teacher", "temperature": 1.0}),
         ),
         x="gamma",
+        marked=True,
         text="The paper's figure 5: there every student of a hard teacher beats every student of smoothed labels, and "
         "students of smoothed teachers do no better than those.",
     ),
@@ -89,6 +90,7 @@ PANELS = (
             Trace(f"smoothed teacher, α = {ALPHA:g}", {"arm": "shared", "alpha": ALPHA}),
         ),
         along="temperature",
+        marked=True,
         text="Both sides at temperature T and the loss times T², as most distillation is done. At T = 1 a smoothed "
         "teacher can help; a higher T softens twice (Chandrasegaran et al. 2022).",
     ),
@@ -101,6 +103,7 @@ PANELS = (
             Trace("student as large as its teacher", {"arm": "itself", "alpha": 0.0}),
         ),
         along="temperature",
+        marked=True,
         text="A teacher whose answers are shuffled among the examples of each class tells its student how classes "
         "resemble each other, and nothing of the single example.",
     ),

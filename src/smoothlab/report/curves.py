@@ -4,17 +4,22 @@ Where the horizontal axis is a measure, a point lies at the mean of that measure
 meet on one axis, as teachers and students do in the paper's figure 5.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
 from ..lab import Evidence, Map, Panel, Trace
 from ..lab.evidence import Level
+from ..lab.paper import ALPHA
 from ..measures.estimate import mean_estimate
 from .figures import Curve, Figure, Reference, draw_curves, draw_heat
 from .figures.figure import TONES
 from .page import Section
 
 SYMBOL = {"alpha": "α", "gamma": "γ", "temperature": "T"}
+START = {"alpha": f"{ALPHA:g}", "temperature": "1"}
+"""Where the slider of a marked panel starts."""
 
 
 def panels_section(panels: tuple[Panel | Map, ...], evidence: Evidence) -> tuple[Section, ...]:
@@ -80,13 +85,13 @@ def _lines(panel: Panel, evidence: Evidence) -> Figure | None:
     measure = evidence.measures[panel.measure]
     curves = [_curve(panel, trace, evidence) for trace in panel.traces]
     there = [
-        Curve(curve.name, curve.positions, curve.estimates, curve.points, tone)
+        replace(curve, tone=tone)
         for curve, tone in zip(curves, _tones(len(curves)), strict=True)
         if any(estimate.n for estimate in curve.estimates)
     ]
     if not there:
         return None
-    along = evidence.measures[panel.x].label if panel.x in evidence.measures else panel.x
+    along = panel.x if panel.x == panel.along else evidence.measures[panel.x].label
     return draw_curves(
         there,
         title=panel.title,
@@ -94,6 +99,7 @@ def _lines(panel: Panel, evidence: Evidence) -> Figure | None:
         definition=f"{measure.definition[0].upper()}{measure.definition[1:]}.",
         references=() if panel.reference is None else (Reference(*panel.reference),),
         along=SYMBOL.get(panel.x, along),
+        marks=(SYMBOL[panel.along], START[panel.along]) if any(curve.labels for curve in there) else None,
     )
 
 
@@ -107,16 +113,16 @@ def _curve(panel: Panel, trace: Trace, evidence: Evidence) -> Curve:
     levels = evidence.factors[along]
     values = [evidence.at(panel.measure, **{**trace.levels, along: level}) for level in levels]
     points = [tuple(float(value) for value in of[np.isfinite(of)]) for of in values]
-    if panel.x in evidence.measures:
-        positions = [evidence.mean(panel.x, **{**trace.levels, along: level}) for level in levels]
-    else:
+    if panel.x == panel.along:  # a measure may have the name of a factor, such as a temperature
         positions = [float(level) for level in levels]
-    kept = sorted(
-        (at, of) for at, of in zip(positions, points, strict=True) if np.isfinite(at) and (of or at == at)
-    )
+    else:
+        positions = [evidence.mean(panel.x, **{**trace.levels, along: level}) for level in levels]
+    found = zip(positions, points, map(_word, levels), strict=True)
+    kept = sorted((at, of, label) for at, of, label in found if of and np.isfinite(at))
+    if not kept:
+        return Curve(trace.label, (0.0,), (mean_estimate(()),), ((),))
+    positions, points, labels = zip(*kept, strict=True)
+    moves = panel.marked and along == panel.along
     return Curve(
-        trace.label,
-        tuple(at for at, _ in kept) or (0.0,),
-        tuple(mean_estimate(of) for _, of in kept) or (mean_estimate(()),),
-        tuple(of for _, of in kept) or ((),),
+        trace.label, positions, tuple(map(mean_estimate, points)), points, labels=labels if moves else ()
     )

@@ -39,7 +39,7 @@ def draw_heat(
     _checks.same_length(["columns", "values"], [len(columns[1]), values.shape[1]])
     low = np.zeros(values.shape, bool) if floor is None else values <= floor
     text = [
-        [_written(value, marked) for value, marked in zip(*pair, strict=True)]
+        [_written(float(value), bool(marked)) for value, marked in zip(*pair, strict=True)]
         for pair in zip(values, low, strict=True)
     ]
     trace = {
