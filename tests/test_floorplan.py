@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "studies": FOUNDATION | {"targets", "data", "torch", "predictions", "lab"},
     "report": FOUNDATION | {"targets", "predictions", "scaling", "measures", "audit", "lab"},
     "__main__": {"cli"},
-    "cli": FOUNDATION | {"_progress", "predictions", "saved", "audit", "lab", "report", ""},
+    "cli": FOUNDATION | {"_progress", "predictions", "saved", "torch", "audit", "lab", "report", ""},
     "__init__": FOUNDATION | {"targets", "predictions", "scaling", "measures"},
 }
 FRAMEWORKS = {

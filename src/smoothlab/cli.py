@@ -288,6 +288,15 @@ def audit(
         raise SystemExit(1)
 
 
+@main.command(short_help="Say what the losses run on here, and how fast.")
+@_spoken()
+def doctor() -> None:
+    """Print this machine's kernels, and time each against a copy for 5 s."""
+    from .torch.doctor import examine
+
+    examine(click.echo)
+
+
 def _plotting(axis: str | None) -> "Callable[[Sequence[Audit], Path], object]":
     """What draws audits into a folder, on one scale or on both."""
     from .report.print import BOTH, Scale, write_plots
@@ -380,11 +389,10 @@ def _say_what_would_run(source: "Source", path: Path, *, keep: bool) -> None:
     cells = source.study.cells()
     if (path / "study.json").exists():
         cells = missing(source, lab.Store.open(path), keep=keep)
-    total = len(source.study.cells())
     click.echo(f"{source.question}\nStudy file  {source.path}\nStore       {path}")
     for factor, levels in source.study.factors.items():
         click.echo(f"{factor:<11} {', '.join(map(str, levels))}")
-    click.echo(f"Missing     {len(cells)} of {total} runs, on {_cores()} processes")
+    click.echo(f"Missing     {len(cells)} of {len(source.study.cells())} runs, on {_cores()} processes")
 
 
 def _cores() -> int:

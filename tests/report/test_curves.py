@@ -133,3 +133,28 @@ def test_a_map_of_a_slice_leaves_cells_empty_that_were_not_run():
 def test_a_trace_that_leaves_a_factor_open_is_refused():
     with pytest.raises(ValueError, match="A level of `arm` must be chosen"):
         figures(Panel("Accuracy", "accuracy"))
+
+
+def test_a_panel_along_a_factor_has_its_levels_below_though_a_measure_has_its_name():
+    """As the fitted temperature does, where a run is read at several."""
+    named = Measures((*MEASURES.listed, Measure("alpha", "Fitted alpha", "invented")), MEASURES.take)
+    values = {**evidence().values, "alpha": np.full((2, 3, 3), 7.0)}
+    of = Evidence(evidence().factors, values, {}, named)
+    [figure] = figures(Panel("Accuracy", "accuracy", TRACES[:1]), of=of)
+    [line] = lines(figure)
+    assert line["x"] == list(ALPHAS)
+    assert figure.layout["xaxis"]["title"]["text"] == "α"
+
+
+def test_a_marked_panel_rings_the_lines_that_run_along_its_factor_from_the_papers_alpha_on():
+    whole = Trace("along arms", {"alpha": 0.1}, along="arm")
+    over_gamma = Panel("Over gamma", "accuracy", (*TRACES, whole), x="gamma", marked=True)
+    [figure] = figures(over_gamma)
+    assert figure.slider.name == "α"
+    assert figure.slider.labels == ("0", "0.1", "0.2")
+    assert figure.slider.labels[figure.slider.start] == "0.1"
+    rings = figure.traces[-1]
+    assert rings["x"] == pytest.approx([0.2, 0.4])  # of the teacher and of the student, and no third
+    assert rings["y"] == pytest.approx([0.601, 0.801])
+    [plain] = figures(Panel("Over gamma", "accuracy", TRACES, x="gamma"))
+    assert plain.slider is None

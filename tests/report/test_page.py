@@ -176,3 +176,36 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         write(Page("New", "", Card("New.")), path)
     assert path.read_text("utf-8") == old
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_part_lists_its_sections_and_the_page_its_parts():
+    sections = (
+        Section("Claims"),
+        Section("One", opens=True),
+        Section("A"),
+        Section("B"),
+        Section("Two", opens=True),
+    )
+    whole = Page("A page", "", Card(""), sections)
+    first, one, two = page.outline(sections)
+    assert [(each.number, each.section.title) for each in (first, one, two)] == [
+        (1, "Claims"),
+        (2, "One"),
+        (5, "Two"),
+    ]
+    assert [(each.number, each.section.title) for each in one.under] == [(3, "A"), (4, "B")]
+    text = render(whole)
+    for number, section in enumerate(sections, 1):
+        assert text.count(f'id="section-{number}"') == 1
+        assert text.count(f'<a href="#section-{number}">{section.title}</a>') == 1
+
+
+def test_a_folded_table_is_closed_behind_its_caption():
+    def html(folded):
+        table = Table(("a",), (("1",),), "The caption.", folded=folded)
+        return render(Page("A page", "", Card(""), (Section("Numbers", contents=(table,)),)))
+
+    assert "<summary>The caption.</summary>" in html(True)
+    assert "<caption>" not in html(True)
+    assert "<caption>The caption.</caption>" in html(False)
+    assert "<details" not in html(False)

@@ -20,6 +20,8 @@ LEVELS = {
     "nc1": (0.5, 0.3, 0.2),
 }
 
+SAME = {"accuracy": (0.86, 0.86, 0.86)}
+
 
 def evidence(seeds: int = 10, **changed: tuple[float, float, float]) -> Evidence:
     levels = {**LEVELS, **changed}
@@ -45,8 +47,30 @@ def evidence(seeds: int = 10, **changed: tuple[float, float, float]) -> Evidence
         ({"ece": (0.09, 0.05, 0.05)}, "improved calibration, but temperature scaling alone would do better."),
     ],
 )
-def test_the_headline_follows_the_evidence(changed, headline):
-    assert headline in card(evidence(**changed)).headline
+def test_what_was_found_follows_the_evidence(changed, headline):
+    assert headline in card(evidence(**changed)).sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "advice"),
+    [
+        ({}, "Use smoothing."),
+        ({"ece": (0.02, 0.09, 0.09)}, "Use smoothing for accuracy, but not for calibration."),
+        (SAME, "Use temperature scaling."),
+        ({"accuracy": (0.86, 0.85, 0.85)}, "Use temperature scaling."),
+        (SAME | {"ece_scaled": (0.05, 0, 0)}, "Use smoothing."),
+        (SAME | {"ece": (0.02, 0.05, 0.05)}, "Use neither smoothing nor temperature scaling."),
+    ],
+)
+def test_the_headline_says_what_to_use(changed, advice):
+    assert card(evidence(**changed)).headline == advice
+
+
+def test_a_temperature_that_is_not_shown_to_do_worse_is_tried_first_because_it_is_free():
+    spread = np.random.default_rng(1).normal(0, 0.03, 10)
+    open_ended = evidence(**SAME)
+    open_ended.values["ece_scaled"][0] = 0.02 + spread - spread.mean()
+    assert card(open_ended).headline == "Try temperature scaling first."
 
 
 def test_the_card_names_the_alpha_that_validation_data_chose():
@@ -68,7 +92,7 @@ def test_noise_that_leaves_the_comparison_open_is_said_to():
     spread = np.random.default_rng(1).normal(0, 0.03, 10)
     open_ended = evidence()
     open_ended.values["ece_scaled"][0] = 0.02 + spread - spread.mean()
-    assert "might do as well" in card(open_ended).headline
+    assert "might do as well" in card(open_ended).sentences[0]
 
 
 def test_a_page_of_a_store_has_every_part(study_file, tmp_path):

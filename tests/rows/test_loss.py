@@ -263,3 +263,48 @@ def test_identities_hold(classes, alpha, offset, seed):
         logits + np.round(offset * 8) / 8, labels, label_share=1 - alpha, background_share=alpha
     )
     np.testing.assert_array_equal(moved.value, loss.value)
+
+
+@each_set
+@each_type
+@pytest.mark.parametrize("width", [10, 300])
+def test_a_scale_multiplies_the_gradient_and_not_the_costs(width, dtype, instructions):
+    logits, labels = logits_and_labels(19, width, dtype)
+    logits[3, labels[3]] = logits[4, 0] = -np.inf
+    keywords = {"label_share": 0.9, "background_share": 0.1, "instructions": instructions}
+    plain, scaled = np.empty_like(logits), np.empty_like(logits)
+    loss = _rows.loss(logits, labels, gradient=plain, **keywords)
+    # a power of two: the same digits
+    same = _rows.loss(logits, labels, gradient=scaled, gradient_scale=0.25, **keywords)
+    np.testing.assert_array_equal(same.value, loss.value)
+    np.testing.assert_array_equal(scaled, plain / 4)
+
+
+@pytest.mark.parametrize("width", [10, 300])
+def test_costs_that_nobody_wants_are_none_and_change_nothing(width):
+    logits, labels = logits_and_labels(19, width, np.float32)
+    ignored = np.arange(19) == 2
+    keywords = {"label_share": 0.9, "background_share": 0.1, "ignored": ignored}
+    loss, alone = (_rows.loss(logits, labels, costs=costs, **keywords) for costs in (True, False))
+    np.testing.assert_array_equal(alone.value, loss.value)
+    assert alone.label is alone.background is alone.count is None
+
+
+@each_set
+@pytest.mark.parametrize("width", [5, 300])
+def test_the_label_stands_in_for_a_background_of_which_nothing_is_left(width, instructions):
+    logits, labels = logits_and_labels(3, width, np.float64)
+    background = np.zeros(width)
+    background[labels[0] - 1] = 1.0
+    logits[0, labels[0] - 1] = -np.inf
+    loss = _rows.loss(logits, labels, background=background, background_share=0.5, instructions=instructions)
+    assert loss.background[0] == loss.label[0]
+    assert (loss.background[1:] != loss.label[1:]).all()
+
+
+@each_set
+def test_a_logarithm_is_the_systems_to_the_last_two_digits(instructions):
+    gaps = np.concatenate([np.linspace(0, 745, 4001), -np.log(np.linspace(1e-9, 1, 4001))])
+    logits = np.stack([np.zeros_like(gaps), -gaps], 1)  # log_sum = log(1 + exp(-gap))
+    got = _rows.statistics(logits, instructions=instructions).log_sum
+    np.testing.assert_allclose(got, np.log1p(np.exp(-gaps)), rtol=1e-15, atol=3e-308)

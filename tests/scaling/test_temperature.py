@@ -185,18 +185,19 @@ def test_a_sample_of_the_examples_says_where_to_begin_and_all_of_them_where_to_e
     fitted = Temperature().fit_blocks(blocks)
     monkeypatch.undo()
     want = Temperature().fit(logits.astype(np.float32), labels)
-    np.testing.assert_allclose(fitted.temperature_, want.temperature_, rtol=1e-12)
-    assert len(passes) <= 6
+    np.testing.assert_allclose(fitted.temperature_, want.temperature_, rtol=2e-8)  # two last steps, squared
+    assert len(passes) <= 5
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_however_loosely_a_fit_begins_it_ends_exactly(dtype, monkeypatch):
+def test_however_loosely_a_fit_begins_it_ends_at_the_same_temperature(dtype, monkeypatch):
     logits, labels = drawn(400, temperature=0.6)
     logits = logits.astype(dtype)
     want = Temperature().fit(logits, labels)
     monkeypatch.setattr("smoothlab.scaling.temperature._ON_SAMPLE", 1.0)
     monkeypatch.setattr("smoothlab.scaling.temperature._ROUGHLY", 1.0)
-    np.testing.assert_allclose(Temperature().fit(logits, labels).temperature_, want.temperature_, rtol=1e-13)
+    fitted = Temperature().fit(logits, labels)
+    np.testing.assert_allclose(fitted.temperature_, want.temperature_, rtol=2e-8)  # a last step below 1e-4, squared
 
 
 def test_the_sample_is_spread_evenly_and_bounded(monkeypatch):

@@ -2,7 +2,7 @@
 
 That one speaks of one alpha, the one with the least ECE on validation data, and sets it against the hard model with one
 fitted temperature: whoever can have calibration for the price of a division should know it. Any other study's card says
-what came of its claims.
+what came of its claims, and that of several studies is `suite_card`.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..lab import Evidence, Outcome, Verdict, compare, paper
 from ..lab.claims import SIGNIFICANCE
 from ..measures.estimate import Estimate, mean_estimate
 from . import typeset
+from .advice import by_intervals
 from .page import Card, Number
 
 
@@ -33,27 +34,38 @@ def card(evidence: Evidence) -> Card:
             ),
         )
     calibration, likelihood = _change(evidence, "ece", alpha), _change(evidence, "nll", alpha)
-    hard, scaled = _mean(evidence, "ece", 0.0), _mean(evidence, "ece_scaled", 0.0)
-    alone, would_do = _temperature_alone(evidence, alpha)
+    hard, scaled = mean_of(evidence, "ece", 0.0), mean_of(evidence, "ece_scaled", 0.0)
+    alone, would_do, against = _temperature_alone(evidence, alpha)
+    repair = compare.difference(evidence.at("ece_scaled", 0.0), evidence.at("ece", 0.0))
+    advice = by_intervals(
+        accuracy=side(accuracy), calibration=side(calibration), against=against, helps=side(repair) < 0
+    )
     sentences = (
+        f"{_accuracy_headline(accuracy)} {_calibration_headline(calibration, would_do)}",
         f"Accuracy {_moved(accuracy, 'rose', 'fell')}: {_points(accuracy)} points.",
         f"Calibration {_moved(calibration, 'got worse', 'improved')}: an ECE of {typeset.value(hard)} changed by "
-        f"{_signed(calibration)}.",
-        f"Temperature scaling alone takes the hard model to an ECE of {_with_interval(scaled)}. {alone}",
-        f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: {_signed(likelihood)} nats.",
+        f"{signed(calibration)}.",
+        f"Temperature scaling alone takes the hard model to an ECE of {with_interval(scaled)}. {alone}",
+        f"The unsmoothed NLL {_moved(likelihood, 'rose', 'fell')}: {signed(likelihood)} nats.",
         *_geometry(evidence, alpha),
         f"Smoothed means α = {alpha:g}, which has the least ECE on validation data; changes are paired over seeds, "
         f"with 95 % intervals, n = {accuracy.n}.",
     )
-    numbers = (
-        _number("Accuracy, hard", evidence, "accuracy", 0.0),
-        _number("Accuracy, smoothed", evidence, "accuracy", alpha),
-        _number("ECE, hard", evidence, "ece", 0.0),
-        _number("ECE, hard, one temperature", evidence, "ece_scaled", 0.0),
-        _number("ECE, smoothed", evidence, "ece", alpha),
+    return Card(f"{advice[0].upper()}{advice[1:]}.", sentences, numbers(evidence, alpha))
+
+
+def numbers(evidence: Evidence, alpha: float, network: str = "") -> tuple[Number, ...]:
+    """Accuracy and ECE of the hard network and of the smoothed one, and ECE after one temperature."""
+    asked = (
+        ("Accuracy, hard", "accuracy", 0.0),
+        ("Accuracy, smoothed", "accuracy", alpha),
+        ("ECE, hard", "ece", 0.0),
+        ("ECE, hard, one temperature", "ece_scaled", 0.0),
+        ("ECE, smoothed", "ece", alpha),
     )
-    return Card(
-        f"{_accuracy_headline(accuracy)} {_calibration_headline(calibration, would_do)}", sentences, numbers
+    return tuple(
+        _number(f"{label} ({network})" if network else label, evidence, measure, at)
+        for label, measure, at in asked
     )
 
 
@@ -62,7 +74,7 @@ def _accuracy_headline(accuracy: Estimate) -> str:
         1: "Smoothing raised accuracy.",
         -1: "Smoothing cost accuracy.",
         0: "Smoothing did not move accuracy beyond chance.",
-    }[_side(accuracy)]
+    }[side(accuracy)]
 
 
 def _calibration_headline(calibration: Estimate, would_do: str) -> str:
@@ -70,27 +82,29 @@ def _calibration_headline(calibration: Estimate, would_do: str) -> str:
         1: "It made calibration worse.",
         -1: f"It improved calibration, {would_do}.",
         0: "It did not move calibration beyond chance.",
-    }[_side(calibration)]
+    }[side(calibration)]
 
 
-def _temperature_alone(evidence: Evidence, alpha: float) -> tuple[str, str]:
-    """A sentence on smoothing against one temperature for the hard model, and the clause for the headline."""
+def _temperature_alone(evidence: Evidence, alpha: float) -> tuple[str, str, int | None]:
+    """A sentence on smoothing against one temperature for the hard model, a clause, and the side, `None` if open."""
     smoothed, scaled = evidence.at("ece", alpha), evidence.at("ece_scaled", 0.0)
     change = compare.difference(smoothed, scaled)
     same = compare.equivalent(smoothed, scaled, margin=paper.ECE_MARGIN)
-    number = f"smoothed less temperature is {_signed(change)}"
+    number = f"smoothed less temperature is {signed(change)}"
     if same.claimed and same.p < SIGNIFICANCE:
         return (
             f"The two are within {paper.ECE_MARGIN:g} of each other: {number}.",
             "and temperature scaling alone would do",
+            0,
         )
-    if _side(change) < 0:
-        return f"Smoothing does better: {number}.", "and by more than temperature scaling alone would"
-    if _side(change) > 0:
-        return f"Smoothing does worse: {number}.", "but temperature scaling alone would do better"
+    if side(change) < 0:
+        return f"Smoothing does better: {number}.", "and by more than temperature scaling alone would", -1
+    if side(change) > 0:
+        return f"Smoothing does worse: {number}.", "but temperature scaling alone would do better", 1
     return (
         f"The runs do not tell which does better: {number}.",
         "and temperature scaling alone might do as well",
+        None,
     )
 
 
@@ -103,18 +117,18 @@ def _geometry(evidence: Evidence, alpha: float) -> tuple[str, ...]:
         return ()
     moved = _moved(change, "loosened", "tightened")
     return (
-        f"The clusters of the penultimate layer {moved}: an NC1 of {typeset.value(_mean(evidence, 'nc1', 0.0))} "
-        f"changed by {_signed(change)}.",
+        f"The clusters of the penultimate layer {moved}: an NC1 of {typeset.value(mean_of(evidence, 'nc1', 0.0))} "
+        f"changed by {signed(change)}.",
     )
 
 
-def _side(change: Estimate) -> int:
+def side(change: Estimate) -> int:
     """-1 or 1 where the interval leaves 0 out, else 0."""
     return int(change.low > 0) - int(change.high < 0)
 
 
 def _moved(change: Estimate, up: str, down: str) -> str:
-    return {1: up, -1: down, 0: "did not move beyond chance"}[_side(change)]
+    return {1: up, -1: down, 0: "did not move beyond chance"}[side(change)]
 
 
 def _change(evidence: Evidence, measure: str, alpha: float) -> Estimate:
@@ -127,26 +141,29 @@ def _there(evidence: Evidence, measure: str, alpha: float) -> list[float]:
     return [float(value) for value in values[np.isfinite(values)]]
 
 
-def _mean(evidence: Evidence, measure: str, alpha: float) -> Estimate:
+def mean_of(evidence: Evidence, measure: str, alpha: float) -> Estimate:
+    """The mean over the runs that are there."""
     return mean_estimate(_there(evidence, measure, alpha))
 
 
-def _with_interval(estimate: Estimate) -> str:
+def with_interval(estimate: Estimate) -> str:
+    """Value and interval."""
     return f"{typeset.value(estimate)} {typeset.interval(estimate)}"
 
 
-def _signed(change: Estimate) -> str:
-    return f"{'+' if change.value > 0 else ''}{_with_interval(change)}"
+def signed(change: Estimate) -> str:
+    """The same with the sign of a change."""
+    return f"{'+' if change.value > 0 else ''}{with_interval(change)}"
 
 
 def _points(change: Estimate) -> str:
     """A change of accuracy in percentage points."""
     scaled = Estimate(100 * change.value, 100 * change.low, 100 * change.high, change.n, change.level)
-    return _signed(scaled)
+    return signed(scaled)
 
 
 def _number(label: str, evidence: Evidence, measure: str, alpha: float) -> Number:
-    estimate = _mean(evidence, measure, alpha)
+    estimate = mean_of(evidence, measure, alpha)
     return Number(label, typeset.value(estimate), f"{typeset.interval(estimate)}, n = {estimate.n}")
 
 
@@ -166,7 +183,7 @@ def card_of_claims(verdicts: tuple[Verdict, ...]) -> Card:
         f"Of {len(verdicts)} claims, {', '.join(parts)}.",
         tuple(
             f"{verdict.claim} {verdict.outcome.value}: {verdict.statement} {verdict.effect}: "
-            f"{_with_interval(verdict.estimate)}, n = {verdict.estimate.n}."
+            f"{with_interval(verdict.estimate)}, n = {verdict.estimate.n}."
             for verdict in verdicts
         ),
     )

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,16 @@ class Claims:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under their headings; the `numeric` columns, by index, are set flush right."""
+    """Rows of text under their headings; the `numeric` columns, by index, are set flush right.
+
+    A `folded` table is closed until a reader opens it by its caption.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
     numeric: tuple[int, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -72,12 +76,25 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a few paragraphs, and what they speak of; `korean` says in Korean what the paragraphs say."""
+    """A heading, a few paragraphs, and what they speak of; `korean` says in Korean what the paragraphs say.
+
+    One that `opens` a part of the page has the sections after it under it, as far as the next that does.
+    """
 
     title: str
     text: tuple[str, ...] = ()
     contents: tuple[Figure | Table | Claims, ...] = ()
     korean: tuple[str, ...] = ()
+    opens: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A section in the page's list of contents: its number, from 1, and the entries under it."""
+
+    number: int
+    section: Section
+    under: tuple["Entry", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,27 @@ def render(page: Page) -> str:
         policy=_policy(scripts),
         kind=lambda part: type(part).__name__,
         in_pairs=_in_pairs,
+        contents=outline(page.sections),
     )
+
+
+def outline(sections: Sequence[Section]) -> tuple[Entry, ...]:
+    """The sections as a list of contents: those that open a part, with theirs, and those before the first.
+
+    >>> from smoothlab.report import Section
+    >>> from smoothlab.report.page import outline
+    >>> found = outline([Section("Claims"), Section("A study", opens=True), Section("Its numbers")])
+    >>> [(entry.number, len(entry.under)) for entry in found]
+    [(1, 0), (2, 1)]
+    """
+    found: list[Entry] = []
+    for number, section in enumerate(sections, 1):
+        entry = Entry(number, section)
+        if found and found[-1].section.opens and not section.opens:
+            found[-1] = replace(found[-1], under=(*found[-1].under, entry))
+        else:
+            found.append(entry)
+    return tuple(found)
 
 
 def write(page: Page, path: str | Path) -> Path:

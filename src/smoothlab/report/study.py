@@ -1,20 +1,37 @@
 """A study's page: what was found in one card, then the claims, and then what they rest on."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from ..lab import IMAGES, Evidence, Map, Panel, Plane, Store, Verdict
+from ..lab import IMAGES, Diagram, Evidence, Map, Neighbours, Panel, Plane, Store, Verdict
+from ..lab.evidence import Level
 from ..lab.images import PANELS
+from ..lab.panel import Picture
 from ..measures.estimate import mean_estimate
 from . import typeset
 from .card import card, card_of_claims, speaks_of
 from .curves import panels_section
+from .diagrams import calibration_section, diagrams_section
 from .lessons import lessons
+from .neighbours import neighbours_section
 from .page import Claims, Page, Section, Table
-from .pictures import picture_sections, planes_section, unsure_example
+from .pictures import planes_section, unsure_example
+from .suite_card import suite_card
+
+Kind = TypeVar("Kind", Panel, Map, Plane, Diagram, Neighbours)
+SHOWN = "What does smoothing do to the representation?"
+IDEAS = Section(
+    "The ideas, in a few steps", ("In English and in Korean, with figures to play with.",), opens=True
+)
+PLANE = Plane("The penultimate layer, hard and smoothed", classes=(0, 1, 2))
+"""Of a study of alpha alone, which need not ask for it."""
+HOW_IT_WAS_RUN = "How this study was run"
+FOLDED = 2
+"""Tables of numbers that stand open; where there are more, each is behind its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +41,7 @@ class Answer:
     store: Store
     evidence: Evidence
     verdicts: tuple[Verdict, ...]
-    panels: tuple[Panel | Map | Plane, ...] = PANELS
+    panels: tuple[Picture, ...] = PANELS
 
 
 def study_page(answer: Answer) -> Page:
@@ -46,11 +63,16 @@ def suite_page(question: str, answers: Sequence[Answer]) -> Page:
         return study_page(answers[0])
     verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
     shown = unsure_example(answers[0].store)
-    parts = [part for answer in answers for _, part in slices(answer.evidence) if speaks_of(part)]
+    parts = [
+        (" ".join(word.split(" ", 1)[1] for word in name.split(", ") if word), part)
+        for answer in answers
+        for name, part in slices(answer.evidence)
+        if speaks_of(part) and part.finished.any()
+    ]
     return Page(
         title=question.rstrip(),
-        lead=" ".join(f"Study {answer.store.manifest['name']}: {_runs(answer)}." for answer in answers),
-        card=card(parts[0]) if parts else card_of_claims(verdicts),
+        lead=_all_runs(answers),
+        card=suite_card(parts, verdicts) if parts else card_of_claims(verdicts),
         sections=(
             Section(
                 "What was claimed, and what came of it",
@@ -58,12 +80,26 @@ def suite_page(question: str, answers: Sequence[Answer]) -> Page:
                 (Claims(verdicts),),
             ),
             *itertools.chain.from_iterable(
-                (Section(answer.store.manifest["question"].rstrip()), *_sections(answer))
-                for answer in answers
+                (_opening(answer), *_sections(answer, with_facts=True)) for answer in answers
             ),
-            *(lessons(*shown) if shown else ()),
+            *((IDEAS, *lessons(*shown)) if shown else ()),
         ),
-        facts=tuple(fact for answer in answers for fact in _facts(answer.store, answer.evidence)),
+        facts=tuple(
+            (
+                str(answer.store.manifest["name"]),
+                f"study file, SHA-256 {answer.store.manifest['fingerprint']}",
+            )
+            for answer in answers
+        ),
+    )
+
+
+def _opening(answer: Answer) -> Section:
+    """The heading of one study among several."""
+    return Section(
+        answer.store.manifest["question"].rstrip(),
+        (f"Study {answer.store.manifest['name']}: {_runs(answer)}.",),
+        opens=True,
     )
 
 
@@ -71,16 +107,28 @@ def _of_alpha_alone(evidence: Evidence) -> bool:
     return set(evidence.factors) == {"alpha", "seed"} and evidence.measures is IMAGES
 
 
-def _sections(answer: Answer) -> tuple[Section, ...]:
-    evidence = answer.evidence
-    pictures = picture_sections(answer.store, evidence) if _of_alpha_alone(evidence) else ()
-    planes = tuple(panel for panel in answer.panels if isinstance(panel, Plane))
-    drawn = tuple(panel for panel in answer.panels if not isinstance(panel, Plane))
+def _sections(answer: Answer, *, with_facts: bool = False) -> tuple[Section, ...]:
+    """What the claims rest on: first what a reader can play with, then the curves, then every number."""
+    store, evidence = answer.store, answer.evidence
+
+    def wanted(kind: type[Kind]) -> tuple[Kind, ...]:
+        return tuple(picture for picture in answer.panels if isinstance(picture, kind))
+
+    alone = ()
+    if _of_alpha_alone(evidence):
+        alone = (
+            *calibration_section(store, evidence),
+            *planes_section((PLANE,), store, evidence, title=SHOWN),
+        )
+    tables = (*_tables(evidence), *([_facts_table(answer)] if with_facts else []))
+    numbers = (Section("The numbers", contents=tables),) if tables else ()
     return (
-        *pictures,
-        *planes_section(planes, answer.store, evidence),
-        *panels_section(drawn, evidence),
-        _numbers_section(evidence),
+        *alone,
+        *planes_section(wanted(Plane), store, evidence),
+        *neighbours_section(wanted(Neighbours), store, evidence),
+        *diagrams_section(wanted(Diagram), store, evidence),
+        *panels_section(wanted(Panel) + wanted(Map), evidence),
+        *numbers,
     )
 
 
@@ -90,6 +138,13 @@ def _runs(answer: Answer) -> str:
         f"{len(answer.store.records()) - len(evidence.failures)} of {answer.store.manifest['cells']} runs, "
         f"{len(evidence.seeds)} paired seeds, α in {', '.join(f'{alpha:g}' for alpha in evidence.alphas)}"
     )
+
+
+def _all_runs(answers: Sequence[Answer]) -> str:
+    finished = sum(len(answer.store.records()) - len(answer.evidence.failures) for answer in answers)
+    asked = sum(answer.store.manifest["cells"] for answer in answers)
+    names = ", ".join(str(answer.store.manifest["name"]) for answer in answers)
+    return f"{len(answers)} studies, {finished:,} of {asked:,} runs: {names}."
 
 
 def slices(evidence: Evidence) -> list[tuple[str, Evidence]]:
@@ -103,25 +158,33 @@ def slices(evidence: Evidence) -> list[tuple[str, Evidence]]:
         choice = dict(zip(others, levels, strict=True))
         part = seen.where(**choice)
         if part.finished.any() or not others:
-            found.append((", ".join(f"{factor} {level}" for factor, level in choice.items()), part))
+            found.append((", ".join(f"{factor} {_word(level)}" for factor, level in choice.items()), part))
     return found
 
 
-def _numbers_section(evidence: Evidence) -> Section:
-    return Section("The numbers", contents=tuple(_table(name, part) for name, part in slices(evidence)))
+def _word(level: Level) -> str:
+    return level if isinstance(level, str) else f"{level:g}"
 
 
-def _table(name: str, part: Evidence) -> Table:
+def _tables(evidence: Evidence) -> tuple[Table, ...]:
+    parts = [(name, part) for name, part in slices(evidence) if part.finished.any()]
+    return tuple(_table(name, part, folded=len(parts) > FOLDED) for name, part in parts)
+
+
+def _table(name: str, part: Evidence, *, folded: bool) -> Table:
+    """A column for each alpha that has a run, a row for each measure that was taken."""
+    alphas = [alpha for alpha, there in zip(part.alphas, part.finished, strict=True) if there.any()]
     rows = tuple(
-        (each.label, *(_cell(part, each.name, alpha) for alpha in part.alphas))
+        (each.label, *(_cell(part, each.name, alpha) for alpha in alphas))
         for each in part.measures.listed
-        if part.measures is IMAGES or np.isfinite(part.values[each.name]).any()
+        if np.isfinite(part.values[each.name]).any()
     )
     return Table(
-        ("Measure", *(f"α = {alpha:g}" for alpha in part.alphas)),
+        ("Measure", *(f"α = {alpha:g}" for alpha in alphas)),
         rows,
         f"{name[0].upper() + name[1:] + '. ' if name else ''}Means over {_seeds(part)} with 95 % t intervals.",
-        numeric=tuple(range(1, len(part.alphas) + 1)),
+        numeric=tuple(range(1, len(alphas) + 1)),
+        folded=folded,
     )
 
 
@@ -134,8 +197,8 @@ def _cell(part: Evidence, measure: str, alpha: float) -> str:
 
 
 def _seeds(part: Evidence) -> str:
-    counts = part.finished.sum(-1)
-    least, most = int(counts.min()), int(counts.max())
+    counts = [n for n in part.finished.sum(-1) if n]
+    least, most = int(min(counts)), int(max(counts))
     return f"{most} seeds" if least == most else f"{least} to {most} seeds"
 
 
@@ -144,7 +207,7 @@ def _facts(store: Store, evidence: Evidence) -> tuple[tuple[str, str], ...]:
     versions = next((record.versions for record in records.values()), {})
     return (
         ("Study", str(store.manifest["reference"])),
-        *((str(name), str(value)) for name, value in store.manifest["settings"].items()),
+        *((str(name), _in_words(value)) for name, value in store.manifest["settings"].items()),
         (
             "Training",
             f"{sum(record.seconds for record in records.values()):.0f} s of work for {len(records)} runs",
@@ -153,3 +216,15 @@ def _facts(store: Store, evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ("Study file, SHA-256", str(store.manifest["fingerprint"])),
         *((f"Failed: {key}", reason) for key, reason in evidence.failures.items()),
     )
+
+
+def _in_words(setting: object) -> str:
+    """A setting as text; a recipe, which is a mapping, as its entries."""
+    if not isinstance(setting, Mapping):
+        return str(setting)
+    return ", ".join(f"{str(name).replace('_', ' ')} {value}" for name, value in setting.items())
+
+
+def _facts_table(answer: Answer) -> Table:
+    """How one of several studies was run, behind its title."""
+    return Table(("What", "How"), _facts(answer.store, answer.evidence), HOW_IT_WAS_RUN, folded=True)

@@ -3,6 +3,7 @@
 from .binary import binary_cross_entropy_with_logits
 from .confidence_penalty import ConfidencePenaltyLoss, confidence_penalty_loss
 from .distillation import DistillationLoss, distillation_loss
+from .explain import Explanation, explain
 from .focal import FocalLoss, flsd_53, focal_loss
 from .generalised import GeneralisedSmoothingLoss, generalised_smoothing_loss
 from .linear import LinearCrossEntropyLoss, linear_cross_entropy
@@ -21,6 +22,7 @@ __all__ = [
     "ConfidencePenaltyLoss",
     "CrossEntropyLoss",
     "DistillationLoss",
+    "Explanation",
     "FocalLoss",
     "GeneralisedSmoothingLoss",
     "LinearCrossEntropyLoss",
@@ -33,6 +35,7 @@ __all__ = [
     "confidence_penalty_loss",
     "cross_entropy",
     "distillation_loss",
+    "explain",
     "flsd_53",
     "focal_loss",
     "generalised_smoothing_loss",

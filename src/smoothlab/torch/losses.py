@@ -13,14 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import _checks
 from ..targets.conventions import Convention
-from . import arguments
-from .kernels import choose
-from .kernels.eager import precision
+from . import arguments, passes
 from .parts import Parts, floor
-from .rows import judged
-from .weighting import hard, reduced, smoothed, weigh
+from .weighting import hard, reduced, smoothed
 
 
 def cross_entropy(
@@ -39,6 +35,7 @@ def cross_entropy(
     padding_index: int | None = None,
     weighting: str = "torch",
     parts: bool = False,
+    overwrite_logits: bool = False,
 ) -> Any:
     r"""Cross entropy of softmax(input) against smoothed labels, in nats; a drop-in for torch's.
 
@@ -65,6 +62,9 @@ def cross_entropy(
         prediction is no longer the smoothed target; "example" multiplies the row by its label's weight.
     parts: return `Parts(loss, nll, excess, perplexity)` instead of the loss: the loss, the loss without
         smoothing, its excess over the least value that the targets allow, and exp(nll), all from one pass.
+    overwrite_logits: give `input` away. Where it wants a gradient, a kernel may write that over it, which spares an
+        array of its size; `input` is not to be used afterwards, and must have been computed, not be a parameter.
+        Autograd knows of the change: what saved `input` before, or uses it later, raises in its backward pass.
 
     Labels, alphas and backgrounds are checked for their values on the CPU in eager mode only: elsewhere a look
     would stop the device or break the trace. Raises `ValueError` or `TypeError` with one sentence for a wrong
@@ -79,10 +79,14 @@ def cross_entropy(
     (0.3728..., [[-0.146, 0.073, 0.073, 0.0]])
     """
     reduction = arguments.meant_reduction(size_average, reduce, reduction)
-    _checks.one_of("weighting", weighting, ("torch", "example"))
-    rows = judged(
+    asked = passes.ask(
         input,
         target,
+        weight=weight,
+        weighting=weighting,
+        reduction=reduction,
+        parts=parts,
+        overwrite_logits=overwrite_logits,
         label_smoothing=label_smoothing,
         convention=convention,
         background=background,
@@ -90,22 +94,20 @@ def cross_entropy(
         padding_index=padding_index,
         ignore_index=ignore_index,
     )
-    if weight is not None:
-        arguments.judge_weight(weight, rows.logits.shape[1])
-        weight = weight.to(precision(input.dtype))
-
-    terms = weigh(rows, weight, weighting)
-    kernel = choose(rows.logits, terms.label, terms.background)
-    costs = kernel(rows.logits, terms.label, terms.background, out=rows.out, ignored=rows.ignored)
+    found = passes.answer(asked)
 
     def whole(values: Tensor) -> Tensor:
-        value = reduced(values, divisor=terms.divisor, ignored=rows.ignored, reduction=reduction)
+        return reduced(values, divisor=found.terms.divisor, ignored=asked.batch.ignored, reduction=reduction)
+
+    def shaped(value: Tensor) -> Tensor:
         return value.squeeze(0) if input.ndim == 1 and reduction == "none" else value
 
-    losses = smoothed(terms, costs)
-    loss = whole(losses)
-    if not parts:
+    loss = shaped(found.loss)
+    if found.costs is None:
         return loss
     with torch.no_grad():
-        nll = whole(hard(terms, costs))
-        return Parts(loss, nll, whole(losses - floor(terms, costs.label, rows)), nll.exp())
+        nll = whole(hard(found.terms, found.costs))
+        excess = whole(
+            smoothed(found.terms, found.costs) - floor(found.terms, found.costs.label, asked.batch)
+        )
+        return Parts(loss, shaped(nll), shaped(excess), shaped(nll).exp())

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, xlogy
 
 from .kernels.eager import column
-from .rows import Rows
+from .rows import Batch, Rows
 from .weighting import Terms
 
 
@@ -41,7 +41,9 @@ class Parts(NamedTuple):
     """exp(nll)."""
 
 
-def floor(terms: Terms, cost: Float[Tensor, " batch *places"], rows: Rows) -> Float[Tensor, " batch *places"]:
+def floor(
+    terms: Terms, cost: Float[Tensor, " batch *places"], rows: Rows | Batch
+) -> Float[Tensor, " batch *places"]:
     """The least loss of each row over all predictions; `cost` lends it shape, type and device."""
     share, amount = (torch.ones_like(cost) * number for number in (terms.share, terms.amount))
     label, background = terms.label, terms.background

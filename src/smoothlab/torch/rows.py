@@ -1,12 +1,15 @@
 r"""A judged batch: what every loss of this room needs to know of a row before it computes anything.
 
+`judge` refuses what is wrong and looks at no logit: a kernel that finds out on its way which classes take part gets
+no more than that. `Batch.rows` finds it out beforehand, for all others.
+
 Each row's target is q = (1 - a) * label + a * background, with a the effective alpha of the convention. A class
 is out of a row if the mask says so or its logit is -inf; the background is cut to the classes that take part and
 divided by what is left, and they alone are counted in K, so `a` may then differ by row. A row without any
 background left keeps its label whole. Source: Szegedy et al. 2016, sec. 7, arXiv:1512.00567.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +20,44 @@ from ..targets.soft import go_together
 from . import arguments
 from .kernels.eager import Background, Label, Logits, column, precision
 from .tracing import readable
+
+
+class Batch(NamedTuple):
+    """What was passed, once it is known to fit together; `ignored` is `None` where no row is."""
+
+    logits: Logits
+    """As they came, in their own type; all other numbers are in the type that sums are formed in."""
+    label: Label
+    """Classes, 0 where the row is ignored, or distributions."""
+    ignored: Bool[Tensor, " batch *places"] | None
+    alpha: float | Float[Tensor, ""] | Float[Tensor, " batch *places"]
+    """In the meaning that the convention gives it."""
+    convention: Convention
+    background: Float[Tensor, " classes"] | Float[Tensor, "batch classes *places"] | None
+    class_mask: Bool[Tensor, " classes"] | Bool[Tensor, "batch classes *places"] | None
+    padding_index: int | None
+
+    def rows(self) -> "Rows":
+        """Which classes take part, and what that makes of alpha and background."""
+        out = self.out()
+        return Rows(self.logits, self.label, *self.smoothing(out), out, self.ignored)
+
+    def out(self) -> Bool[Tensor, "batch classes *places"] | None:
+        """The classes that do not take part; `None` if every one does."""
+        return _excluded(self.logits, self.class_mask)
+
+    def smoothing(
+        self, out: Bool[Tensor, "batch classes *places"] | None
+    ) -> tuple[float | Tensor, Background]:
+        """The effective alpha and the background, each of one row for all where nothing sets rows apart."""
+        return _smoothing(
+            self.logits,
+            alpha=self.alpha,
+            convention=self.convention,
+            background=self.background,
+            padding_index=self.padding_index,
+            out=out,
+        )
 
 
 class Rows(NamedTuple):
@@ -37,6 +78,15 @@ class Rows(NamedTuple):
 def judged(
     input: Tensor,  # noqa: A002  torch's own word
     target: Tensor,
+    **others: Any,
+) -> Rows:
+    """The rows of a batch that `judge` finds nothing wrong with; its arguments."""
+    return judge(input, target, **others).rows()
+
+
+def judge(
+    input: Tensor,  # noqa: A002  torch's own word
+    target: Tensor,
     *,
     label_smoothing: float | Tensor,
     convention: Convention | str,
@@ -44,7 +94,7 @@ def judged(
     class_mask: Tensor | None,
     padding_index: int | None,
     ignore_index: int,
-) -> Rows:
+) -> Batch:
     """The batch, or the sentence that says what is wrong with it; one example is lifted to a batch of one."""
     arguments.judge_batch(input, target, ignore_index)
     logits = input if input.ndim > 1 else input.unsqueeze(0)
@@ -65,16 +115,16 @@ def judged(
         label, ignored = target.to(dtype), None
     else:
         label, ignored = _labels(target, classes, ignore_index, padding_index)
-    out = _excluded(logits, class_mask)
-    alpha, share = _smoothing(
+    return Batch(
         logits,
+        label,
+        ignored,
         alpha=label_smoothing.to(dtype) if isinstance(label_smoothing, Tensor) else label_smoothing,
         convention=convention,
         background=None if background is None else background.to(dtype),
+        class_mask=class_mask,
         padding_index=padding_index,
-        out=out,
     )
-    return Rows(logits, label, alpha, share, out, ignored)
 
 
 def _labels(

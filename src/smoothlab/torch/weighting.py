@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..targets.conventions import Convention, effective_alpha
 from .kernels.eager import Background, Costs, Label, column
-from .rows import Rows
+from .rows import Batch, Rows
 
 Number = float | Float[Tensor, "..."]
 
@@ -54,14 +55,56 @@ def weigh(rows: Rows, weight: Float[Tensor, " classes"] | None, weighting: str) 
     return Terms(label * across, background, 1 - a, a, 1.0, None)
 
 
+class Uncut(NamedTuple):
+    """The terms of a batch of which a kernel finds out on its way which classes take part."""
+
+    terms: Terms
+    """As if every class took part."""
+    background: Background | None
+    """What the kernel is to cut to the classes that take part: 1 for each class if `None`, 0.0 if nobody asks."""
+    divisor: str
+    """And to divide by: "one", the "mass" that is left, or the "count" of classes that are."""
+    only_whole: bool
+    """Whether the terms hold only if every class does take part, in every row."""
+
+
+def weigh_uncut(batch: Batch, weight: Float[Tensor, " classes"] | None, weighting: str) -> Uncut:
+    """As `weigh`, before anybody has looked at the logits."""
+    alpha, share = batch.smoothing(None)
+    rows = Rows(batch.logits, batch.label, alpha, share, None, batch.ignored)
+    terms = weigh(rows, weight, weighting)
+    if not isinstance(share, Tensor):
+        if not share:
+            return Uncut(terms, 0.0, "one", only_whole=False)
+        weighted = isinstance(terms.background, Tensor)
+        # others: a depends on the count
+        return Uncut(terms, weight if weighted else None, "count", batch.convention is Convention.OTHERS)
+    only_whole = terms.background is not share or batch.convention is Convention.OTHERS_BUT_PADDING
+    return Uncut(terms, terms.background, "one" if terms.background is not share else "mass", only_whole)
+
+
+def recounted(uncut: Uncut, batch: Batch, count: Float[Tensor, " batch *places"]) -> Terms:
+    """The terms under `others` without weights, once it is known how many classes take part in each row."""
+    a = effective_alpha(batch.alpha, classes=count, convention=batch.convention)
+    return uncut.terms._replace(share=1 - a, amount=a)
+
+
 def smoothed(terms: Terms, costs: Costs) -> Float[Tensor, " batch *places"]:
     """The loss of each row."""
-    return _times(terms.share, costs.label) + terms.amount * costs.background
+    return _times(terms.share, costs.label) + _times(terms.amount, costs.background)
 
 
 def hard(terms: Terms, costs: Costs) -> Float[Tensor, " batch *places"]:
     """What the loss of each row would be without smoothing."""
     return _times(terms.hard, costs.label)
+
+
+def counted(terms: Terms, batch: Batch) -> float:
+    """What the mean of values that can be read is divided by."""
+    if terms.divisor is not None:
+        return float((terms.divisor if batch.ignored is None else terms.divisor[~batch.ignored]).sum())
+    rows = batch.logits.numel() // batch.logits.shape[1]
+    return float(rows if batch.ignored is None else rows - int(batch.ignored.sum()))
 
 
 def _times(share: Number, cost: Float[Tensor, " batch *places"]) -> Float[Tensor, " batch *places"]:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,53 @@ def test_more_curves_than_colours_are_refused(number):
 def test_a_curve_has_an_estimate_and_its_seeds_for_every_alpha():
     with pytest.raises(ValueError, match="`positions` has 2, `estimates` has 3"):
         make(alphas=(0.0, 0.1))
+
+
+def ring(figure):
+    """The rings that are drawn first, and by the slider's stops those that it draws."""
+    *_, first = figure.traces
+    (index,) = {index for change in figure.slider.changes for index in change.traces}
+    assert figure.traces[index] is first
+    return first, {
+        stop: change.traces[index]
+        for stop, change in zip(figure.slider.labels, figure.slider.changes, strict=True)
+    }
+
+
+def test_a_slider_rings_the_mean_of_every_curve_at_its_stop():
+    one, other = make(name="one"), make(SEEDS[::-1], name="other")
+    marked = [replace(curve, labels=("0", "0.1", "0.2")) for curve in (one, other)]
+    first, at = ring(draw(*marked, marks=("α", "0.1")))
+    assert list(at) == ["0", "0.1", "0.2"]
+    assert (first["x"], first["y"]) == ([0.1, 0.1], pytest.approx([0.6, 0.6]))
+    assert (at["0.2"]["x"], at["0.2"]["y"]) == ([0.2, 0.2], pytest.approx([0.3, 0.9]))
+
+
+def test_a_curve_without_that_stop_has_no_ring_there_and_stops_rise_as_numbers():
+    long = replace(make(), labels=("1", "2", "10"))
+    short = replace(make(), labels=("2", "3", "4"))
+    figure = draw(long, short, make(), marks=("T", "1"))
+    first, at = ring(figure)
+    assert figure.slider.labels == ("1", "2", "3", "4", "10")
+    assert [len(at[stop]["x"]) for stop in at] == [1, 2, 1, 1, 1]
+    assert first["marker"]["color"] == at["1"]["marker"]["color"]
+
+
+def test_without_marks_there_is_no_slider():
+    assert draw(make()).slider is None
+
+
+def test_a_label_is_there_for_every_position_or_for_none():
+    with pytest.raises(ValueError, match="`labels`"):
+        replace(make(), labels=("0",))
+
+
+def test_an_axis_of_levels_has_them_for_ticks_and_one_of_means_has_round_numbers():
+    levels = draw(make()).layout["xaxis"]
+    means = draw(make(alphas=(0.0123456, 0.1, 0.2))).layout["xaxis"]
+    assert levels["tickvals"] == [0, 0.1, 0.2]
+    assert "tickvals" not in means
+
+
+def test_a_legend_makes_the_figure_taller_so_that_the_curves_keep_their_room():
+    assert draw(make(), make()).aspect < draw(make(), make(), make()).aspect

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from smoothlab import measures
-from smoothlab.report.figures import ReliabilitySeries, Tone, draw_reliability
+from smoothlab.report.figures import ReliabilitySeries, Tone, draw_reliability, draw_reliability_over
 
 EMPTY = [0, 3]  # the bins that the fixture leaves without examples
 
@@ -186,3 +186,45 @@ def test_a_model_that_is_always_right_can_still_be_drawn():
     traces, layout = in_log_odds(draw_reliability([ReliabilitySeries("", plain, None, bins)], title=""))
     assert layout["xaxis"]["range"] == [4, 5]
     assert [y for y in traces[4]["y"] if y is not None] == [5]
+
+
+def over(reliability, *gaps, start=0):
+    hard = ReliabilitySeries("hard", reliability(gap=0.18))
+    frames = [
+        (f"{gap:g}", ReliabilitySeries(f"at {gap:g}", reliability(gap=gap, peak=2 + 20 * gap)))
+        for gap in gaps
+    ]
+    return draw_reliability_over("α", hard, frames, title="A title.", definition="Test data.", start=start)
+
+
+def test_a_slider_moves_one_model_to_what_a_figure_of_the_two_would_show_and_leaves_the_other(reliability):
+    gaps = (0.02, 0.1, 0.15)
+    figure = over(reliability, *gaps, start=1)
+    hard = ReliabilitySeries("hard", reliability(gap=0.18))
+    for gap, change in zip(gaps, figure.slider.changes, strict=True):
+        both = [hard, ReliabilitySeries(f"at {gap:g}", reliability(gap=gap, peak=2 + 20 * gap))]
+        want = draw_reliability(both, title="A title.").traces
+        assert set(change.traces) == {5, 6, 7, 8}
+        for index, trace in enumerate(want):
+            assert {**figure.traces[index], **change.traces.get(index, {})} == trace
+    assert figure.slider.labels == ("0.02", "0.1", "0.15")
+    assert figure.traces[6]["name"].startswith("at 0.1, ECE")
+
+
+def test_the_axis_of_counts_holds_the_highest_bar_of_any_stop(reliability):
+    figure = over(reliability, 0.02, 0.15)
+    bars = [n for change in figure.slider.changes for n in change.traces[7]["y"] if n]
+    assert 10 ** figure.layout["yaxis2"]["range"][1] > max(bars)
+
+
+def test_the_caption_has_the_ece_of_every_stop_with_what_chance_would_show(reliability):
+    said = over(reliability, 0.02, 0.15).caption[-1]
+    for gap in (0.02, 0.15):
+        assert f"{reliability(gap=gap, peak=2 + 20 * gap).ece:.3f} (0.006 to 0.015) at α = {gap:g}" in said
+
+
+def test_a_slider_needs_a_stop(reliability):
+    with pytest.raises(ValueError, match="frames"):
+        over(reliability)
+    with pytest.raises(ValueError, match="`start`"):
+        over(reliability, 0.1, start=1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from smoothlab.torch.kernels import eager, frugal
+from smoothlab.torch.kernels import eager, frugal, rows
 
 torch.manual_seed(0)
 LOGITS = torch.randn(4, 5, 3, dtype=torch.float64)
@@ -30,20 +30,21 @@ def test_costs_are_cross_entropies():
 @pytest.mark.parametrize("out", [None, OUT], ids=["all classes", "out"])
 @pytest.mark.parametrize("background", BACKGROUNDS.values(), ids=BACKGROUNDS.keys())
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS.keys())
-def test_the_written_gradient_is_the_traced_one(label, background, out, ignored):
+def test_written_gradients_are_the_traced_one(label, background, out, ignored):
     if out is not None and isinstance(background, torch.Tensor):
         background = torch.where(out, 0.0, background if background.ndim > 1 else background[None, :, None])
     elif out is not None and background:
         background = torch.where(out, 0.0, torch.full_like(LOGITS, background))
     outgoing = torch.rand(2, 4, 3, dtype=torch.float64)
     results = []
-    for kernel in (eager, frugal):
+    for kernel in (eager, frugal, rows):
         wanting = LOGITS.clone().requires_grad_()
         costs = kernel.row_costs(wanting, label, background, out=out, ignored=ignored)
         total = (costs.label * outgoing[0] + costs.background * outgoing[1]).sum()
         (gradient,) = torch.autograd.grad(total, wanting)
         results.append((*costs, gradient))
     torch.testing.assert_close(results[0], results[1])
+    torch.testing.assert_close(results[0], results[2])
 
 
 class LargeArrays(TorchDispatchMode):

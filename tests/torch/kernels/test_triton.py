@@ -67,7 +67,6 @@ def test_on_a_device_no_value_is_looked_at(keywords, monkeypatch):
         trained_without_memory(monkeypatch, **keywords, reduction=reduction)
 
 
-@pytest.mark.xfail(reason="the rows that count are counted before it is known that they lie on a device")
 @pytest.mark.parametrize("keywords", ASKED)
 def test_on_a_device_no_value_is_looked_at_for_a_mean(keywords, monkeypatch):
     trained_without_memory(monkeypatch, **keywords)

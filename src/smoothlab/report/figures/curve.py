@@ -12,28 +12,36 @@ from typing import Any
 from ... import _checks
 from ...measures.estimate import Estimate
 from .. import typeset
-from .figure import SYMBOLS, TONES, Figure, Tone, axis, canvas, coordinate, coordinates, inert
+from .figure import SYMBOLS, TONES, Change, Figure, Slider, Tone, axis, canvas, coordinate, coordinates, inert
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 ROOM = 0.06  # of the span, left and right of the outermost positions
+RING = {"type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False, "cliponaxis": False}
+LEGEND_ROW = 0.07  # of the width, where three figures stand in a row
 LABELS_APART = 0.07  # of the axis: tick labels that are closer would touch on a phone
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: an estimate for every position, and the values of the single seeds that it came from."""
+    """One line: an estimate for every position, and the values of the single seeds that it came from.
+
+    `labels` say at which stop of a slider each position is marked; a line without them stays unmarked.
+    """
 
     name: str
     positions: tuple[float, ...]
     estimates: tuple[Estimate, ...]
     points: tuple[tuple[float, ...], ...]
     tone: Tone = Tone.SMOOTHED
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _checks.same_length(
             ["positions", "estimates", "points"], [len(self.positions), len(self.estimates), len(self.points)]
         )
         _checks.at_least("len(positions)", len(self.positions), 1)
+        if self.labels:
+            _checks.same_length(["positions", "labels"], [len(self.positions), len(self.labels)])
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,12 @@ def draw_curves(
     definition: str,
     references: Sequence[Reference] = (),
     along: str = "α",
+    marks: tuple[str, str] | None = None,
 ) -> Figure:
     """One to four curves on one axis, which `measure` names; `definition` says how it is computed, and on what.
 
-    `along` names the axis below.
+    `along` names the axis below. `marks` are a slider's name and the stop that it starts at: a ring then stands around
+    each curve's mean at that label.
 
     Raises `ValueError` for no curve or more than four.
 
@@ -75,13 +85,40 @@ def draw_curves(
     ends = coordinates([positions[0] - room, positions[-1] + room])
     traces = [_line(reference, ends) for reference in references]
     traces += [trace for index, curve in enumerate(curves) for trace in _traces(index, curve, along)]
+    slider = None if marks is None else _slider(curves, *marks, ring=len(traces))
+    if slider is not None:
+        traces.append({**RING, **slider.changes[slider.start].traces[len(traces)]})
     layout = canvas(
-        xaxis=axis(inert(along), range=ends, tickvals=_apart(positions), tickangle=0, showgrid=False),
+        xaxis=axis(inert(along), range=ends, **_ticks(positions), tickangle=0, showgrid=False),
         yaxis=axis(inert(measure), nticks=6, showline=False, ticks=""),
         showlegend=len(curves) > 1,
         annotations=[_label(reference) for reference in references],
     )
-    return Figure(title, (definition, _how_to_read(curves, along)), tuple(traces), layout, aspect=0.82)
+    caption = (definition, _how_to_read(curves, along))
+    return Figure(title, caption, tuple(traces), layout, aspect=0.82 + _legend(curves), slider=slider)
+
+
+def _slider(curves: Sequence[Curve], name: str, start: str, *, ring: int) -> Slider:
+    """Moves the rings, which are one trace; the stops are the labels of all curves, rising."""
+    stops = sorted({label for curve in curves for label in curve.labels}, key=float)
+    changes = tuple(Change({ring: _rings(curves, stop)}, {}) for stop in stops)
+    return Slider(name, tuple(stops), changes, stops.index(start) if start in stops else 0)
+
+
+def _rings(curves: Sequence[Curve], stop: str) -> dict[str, Any]:
+    at = [
+        (index, curve, curve.labels.index(stop)) for index, curve in enumerate(curves) if stop in curve.labels
+    ]
+    return {
+        "x": coordinates([curve.positions[place] for _, curve, place in at]),
+        "y": coordinates([curve.estimates[place].value for _, curve, place in at]),
+        "marker": {
+            "size": 15,
+            "symbol": [f"{SYMBOLS[index]}-open" for index, _, _ in at],
+            "color": [curve.tone.line for _, curve, _ in at],
+            "line": {"width": 2},
+        },
+    }
 
 
 def _traces(index: int, curve: Curve, along: str) -> list[dict[str, Any]]:
@@ -140,6 +177,18 @@ def _band(curve: Curve) -> tuple[list[float | None], list[float | None]]:
             y += [None] * bool(y) + [coordinate(bound) for _, bound in outline]
         run = []
     return x, y
+
+
+def _ticks(positions: Sequence[float]) -> dict[str, Any]:
+    """At the positions where they are levels, which are short numbers; where they are means, at round ones."""
+    if all(position == float(f"{position:.3g}") for position in positions):
+        return {"tickvals": _apart(positions)}
+    return {"nticks": 5}
+
+
+def _legend(curves: Sequence[Curve]) -> float:
+    """The height that a legend takes, by width: a row for each of several curves, where the figure is narrow."""
+    return LEGEND_ROW * len(curves) if len(curves) > 1 else 0.0
 
 
 def _apart(positions: Sequence[float]) -> list[float]:

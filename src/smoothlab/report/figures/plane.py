@@ -97,6 +97,7 @@ def draw_plane(
     ]
     layout = canvas(
         **_axes(left, right),
+        margin={"l": 44, "r": 8, "t": 8, "b": 8},  # for the names of the rows, beside the ticks
         legend={
             "orientation": "h",
             "x": 0,
@@ -108,8 +109,8 @@ def draw_plane(
         annotations=[
             _heading(f"hard, α = {hard.alpha:g}", x=0.235, y=1.0),
             _heading(f"smoothed, α = {first.alpha:g}", x=0.765, y=1.0),
-            _heading("training", x=-0.01, y=0.765, textangle=-90),
-            _heading("held out", x=-0.01, y=0.235, textangle=-90),
+            _heading("training", x=0.0, y=0.765, textangle=-90),
+            _heading("held out", x=0.0, y=0.235, textangle=-90),
         ],
     )
     caption = (definition, _scale(left, right), _counts(hard))
@@ -257,6 +258,7 @@ def _heading(text: str, *, x: float, y: float, textangle: int = 0) -> dict[str, 
         "xanchor": "center" if upright else "right",
         "yanchor": "bottom" if upright else "middle",
         "textangle": textangle,
+        "xshift": 0 if upright else -26,
         "showarrow": False,
         "font": {"color": "var(--ink)", "size": 13},
     }

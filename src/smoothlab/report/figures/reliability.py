@@ -19,13 +19,18 @@ from jaxtyping import Bool
 from ... import _checks
 from ...measures.calibration import Reliability
 from .. import typeset
-from .figure import SYMBOLS, TONES, Change, Figure, Switch, Tone, axis, canvas, coordinates, inert
+from .figure import SYMBOLS, TONES, Change, Figure, Slider, Switch, Tone, axis, canvas, coordinates, inert
 from .scale import JOINED, Frame, Placed, Scale, Span, frame_of, place
 
 IN_LOG_ODDS = (
     "On the log-odds scale the bins are 1 wide in log-odds, and the outermost, from 14 on, are open; a hollow sign on "
     "the edge stands for answers that are all right, or all wrong. The ECE is that of the bins of equal width."
 )
+
+TRACES = 4
+"""Of each series, after the diagonal."""
+MOVING = ("x", "y", "width", "hovertext", "marker")
+"""What of a trace depends on the bins and on the scale."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,54 @@ def draw_reliability(series: Sequence[ReliabilitySeries], *, title: str, definit
         switch = Switch("log-odds scale", Change(*_changes(*_drawn(series, Scale.LOG_ODDS))))
     caption = (*filter(None, [definition]), *captions(series, scales))
     return Figure(title, caption, traces, layout, aspect=1.2, switch=switch)
+
+
+def draw_reliability_over(
+    along: str,
+    fixed: ReliabilitySeries,
+    frames: Sequence[tuple[str, ReliabilitySeries]],
+    *,
+    title: str,
+    definition: str = "",
+    start: int = 0,
+) -> Figure:
+    """A model that stays beside one that a slider moves: `along` names it, and each frame has its label there.
+
+    Raises `ValueError` for no frame, or where `start` points to none. Sources: the head of this module.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures import reliability
+    >>> from smoothlab.report.figures import ReliabilitySeries, draw_reliability_over
+    >>> sure, right = np.tile([4.0, 0.0], (100, 1)), np.arange(100) % 2
+    >>> frames = [(f"{T:g}", ReliabilitySeries(f"T = {T:g}", reliability(sure / T, right))) for T in (1.0, 4.0)]
+    >>> figure = draw_reliability_over("T", frames[0][1], frames, title="Sure.")
+    >>> figure.slider.labels, figure.slider.changes[1].traces[6]["name"]
+    (('1', '4'), 'T = 4, ECE 0.231')
+    """
+    _checks.at_least("len(frames)", len(frames), 1)
+    _checks.within("start", start, 0, len(frames) - 1)
+    drawn = [_drawn([fixed, one], Scale.PROBABILITY) for _, one in frames]
+    traces, layout = drawn[start]
+    highest = max(layout["yaxis2"]["range"][1] for _, layout in drawn)  # one axis, whatever the slider says
+    moving = range(1 + TRACES, 1 + 2 * TRACES)
+    changes = tuple(
+        Change(
+            {
+                index: {key: of[index][key] for key in (*MOVING, "name") if key in of[index]}
+                for index in moving
+            },
+            {},
+        )
+        for of, _ in drawn
+    )
+    return Figure(
+        title,
+        (*filter(None, [definition]), _definition([fixed]), _score(fixed), _scores(along, frames)),
+        traces,
+        {**layout, "yaxis2": {**layout["yaxis2"], "range": [layout["yaxis2"]["range"][0], highest]}},
+        aspect=1.3,
+        slider=Slider(along, tuple(label for label, _ in frames), changes, start),
+    )
 
 
 def captions(series: Sequence[ReliabilitySeries], scales: Sequence[Scale]) -> tuple[str, ...]:
@@ -124,8 +177,7 @@ def _changes(
     traces: Sequence[dict[str, Any]], layout: dict[str, Any]
 ) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """What differs between the scales, of the traces by their index and of the layout."""
-    moving = ("x", "y", "width", "hovertext", "marker")
-    moved = {index: {key: trace[key] for key in moving if key in trace} for index, trace in enumerate(traces)}
+    moved = {index: {key: trace[key] for key in MOVING if key in trace} for index, trace in enumerate(traces)}
     return moved, {key: layout[key] for key in ("xaxis", "yaxis", "yaxis2")}
 
 
@@ -275,3 +327,13 @@ def _score(series: ReliabilitySeries) -> str:
         f"{series.name}: ECE {bins.ece:.4f}; if calibrated {low:.4f} to {high:.4f}, "
         f"p {p if p.startswith('<') else '= ' + p}, n = {typeset.count(bins.n)}."
     )
+
+
+def _scores(along: str, frames: Sequence[tuple[str, ReliabilitySeries]]) -> str:
+    """The ECE at every position of a slider, each with what a calibrated model would show."""
+    said = [
+        f"{one.reliability.ece:.3f} ({one.reliability.null_ece[0]:.3f} to {one.reliability.null_ece[1]:.3f}) "
+        f"at {along} = {label}"
+        for label, one in frames
+    ]
+    return f"ECE, and in parentheses that of a calibrated model, 95 times in 100: {'; '.join(said)}."

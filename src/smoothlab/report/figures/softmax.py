@@ -57,7 +57,7 @@ def draw_target(label: int, *, classes: Sequence[str]) -> Figure:
 
     >>> from smoothlab.report.figures import draw_target
     >>> figure = draw_target(0, classes=("shirt", "coat", "boot", "bag"))
-    >>> figure.slider.changes[3].traces[1]["y"]  # alpha = 0.1
+    >>> figure.slider.changes[3].traces[1]["x"]  # alpha = 0.1
     [0.925, 0.025, 0.025, 0.025]
     """
     _checks.within("label", label, 0, len(classes) - 1)
@@ -84,23 +84,24 @@ def _bars(
     tone: Tone,
 ) -> Figure:
     name, labels, start = slider
-    shared: dict[str, Any] = {"type": "bar", "x": [inert(each) for each in classes], "showlegend": False}
+    names = [inert(each) for each in classes]
+    shared: dict[str, Any] = {"type": "bar", "orientation": "h", "y": names, "showlegend": False}
     before = shared | {
-        "y": coordinates(outline),
+        "x": coordinates(outline),
         "marker": {"color": "rgba(0,0,0,0)", "line": {"color": "var(--ink-soft)", "width": 1.5}},
         "hoverinfo": "skip",
     }
     now = shared | {
-        "y": coordinates(filled[start]),
+        "x": coordinates(filled[start]),
         "marker": {"color": tone.line, "opacity": 0.75},
-        "hovertemplate": "%{x}: %{y:.3f}<extra></extra>",
+        "hovertemplate": "%{y}: %{x:.3f}<extra></extra>",
     }
     layout = canvas(
         barmode="overlay",
-        xaxis=axis(type="category", showgrid=False, ticks=""),
-        yaxis=axis("probability", range=[0, 1.02], nticks=6, showline=False, ticks=""),
+        xaxis=axis("probability", range=[0, 1.02], nticks=6, showline=False, ticks=""),
+        yaxis=axis(type="category", autorange="reversed", showgrid=False, ticks=""),  # a name is read across
     )
-    changes = tuple(Change({1: {"y": coordinates(each)}}, {}) for each in filled)
+    changes = tuple(Change({1: {"x": coordinates(each)}}, {}) for each in filled)
     return Figure(
-        title, caption, (before, now), layout, aspect=0.62, slider=Slider(name, tuple(labels), changes, start)
+        title, caption, (before, now), layout, aspect=0.78, slider=Slider(name, tuple(labels), changes, start)
     )

@@ -31,6 +31,10 @@ class Costs(NamedTuple):
     background: Float[Tensor, " batch *places"]
 
 
+def supports(logits: Logits, label: Label, background: Background | None, *more: Tensor | None) -> None:
+    """Nothing is against it."""
+
+
 def row_costs(
     logits: Logits,
     label: Label,

@@ -208,7 +208,9 @@ def _differentiate(ctx: Any, of_label: Tensor, of_background: Tensor, *_: Any) -
     kept, *tensors = ctx.saved_tensors
     many = any(is_batchedtensor(g) or is_legacy_batchedtensor(g) for g in (of_label, of_background))
     if torch.is_grad_enabled() or many:  # a second derivative, or many first ones at once
-        slope = rows._traced(of_label, of_background, *tensors, smoothed=ctx.smoothed, divisor=ctx.divisor)
+        slope = rows.traced_slope(
+            of_label, of_background, *tensors, smoothed=ctx.smoothed, divisor=ctx.divisor
+        )
     else:
         slope = _slope(of_label, of_background, kept, *tensors, ctx.smoothed)
     return slope, *[None] * (len(tensors) + 1)
