@@ -117,7 +117,14 @@ def study(
 
     \b
     NAME      a study that comes with smoothlab:
-              smoothing   small networks on real images, alpha 0 to 0.2
+              smoothing      accuracy, calibration and geometry over alpha
+              penultimate    figure 1 of the paper: clusters, arcs, collapse
+              calibration    alpha against temperature, where either helps
+              distillation   figure 5: students of smoothed teachers
+              information    figure 6: what is left of single examples
+              costs          abstention, transfer, corruption, other losses
+              noise          wrong labels, and alpha below 0
+              paper          all but the first, judged as one family
     FILE.py   a study of your own: a file that defines `study = Study(...)`.
               Start from a copy of the built-in one, whose path --dry prints.
 
@@ -151,7 +158,7 @@ def show(store: Path) -> None:
     _say(*lab.open_stores(store))
 
 
-@main.command(short_help="Print the verdicts of a run store.")
+@main.command(short_help="Write the report of a run store again.")
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="The file.  [default: STORE/report.html]"

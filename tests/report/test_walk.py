@@ -103,10 +103,10 @@ def settled(browser):
     WebDriverWait(browser, 20).until(lambda b: b.execute_script(fits))
 
 
-def wrong_with(browser, screen):
+def wrong_with(browser, screen, widths=WIDTHS):
     """What is cut off or lies on something else, by the width at which it does."""
     found = {}
-    for width in WIDTHS:
+    for width in widths:
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
         settled(browser)
         found[width] = sorted(
@@ -127,6 +127,21 @@ def test_nothing_of_a_study_is_cut_off_or_lies_on_anything_else_at_any_width(ope
     browser = opened(study, width=WIDTHS[0])
     assert wrong_with(browser, screen) == {}
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(
+    ("style", "seen"),
+    [
+        ("figcaption p { white-space: nowrap; overflow: hidden }", "<p>"),
+        ("nav a { white-space: nowrap; margin-right: -4rem }", "lies on"),
+        (".picture { margin-bottom: -3rem }", "lies on"),
+        (".plot text { font-size: 30px !important }", "lies on"),
+        ("h1 { min-width: 500px }", "<h1"),
+    ],
+)
+def test_this_walk_sees_what_is_cut_off_and_what_lies_on_something_else(opened, study, screen, style, seen):
+    browser = opened(study, width=390, edit=lambda html: html.replace("</style>", f"{style}</style>"))
+    assert any(seen in each for each in wrong_with(browser, screen, widths=(390,))[390])
 
 
 def test_sliders_of_one_name_move_together_and_those_of_another_stay(opened, suite):

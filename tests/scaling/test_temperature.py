@@ -197,7 +197,8 @@ def test_however_loosely_a_fit_begins_it_ends_at_the_same_temperature(dtype, mon
     monkeypatch.setattr("smoothlab.scaling.temperature._ON_SAMPLE", 1.0)
     monkeypatch.setattr("smoothlab.scaling.temperature._ROUGHLY", 1.0)
     fitted = Temperature().fit(logits, labels)
-    np.testing.assert_allclose(fitted.temperature_, want.temperature_, rtol=2e-8)  # a last step below 1e-4, squared
+    # a last step below 1e-4, squared
+    np.testing.assert_allclose(fitted.temperature_, want.temperature_, rtol=2e-8)
 
 
 def test_the_sample_is_spread_evenly_and_bounded(monkeypatch):

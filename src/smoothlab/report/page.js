@@ -79,7 +79,7 @@
       return label;
     };
     if (slider) {
-      slider.addEventListener("input", () => moved());
+      slider.addEventListener("input", () => follow(slider, data.slider.name, moved()));
       const move = (label) => {
         const at = data.slider.labels.indexOf(label);
         if (at < 0 || at === slider.valueAsNumber) return;

@@ -1,9 +1,9 @@
 """What does smoothing do to the penultimate layer?
 
 Claim    Statements S1 to S5 of the paper, its figure 1 and table 2: clusters tighten, similar classes lie on an arc
-         about a third, accuracy is not hurt. A fully connected network, alpha in {0, 0.05, 0.1, 0.2}, and a
-         convolutional one, alpha in {0, 0.1}, on 5,000 images of Fashion-MNIST, 10 paired seeds. With --data cifar10 or cifar100 and a GPU:
-         AlexNet and ResNet-56 for the paper's 390,000 and 64,000 steps.
+         about a third, accuracy is not hurt. On 5,000 images of Fashion-MNIST, a fully connected network at alpha in
+         {0, 0.05, 0.1, 0.2} and a convolutional one at alpha in {0, 0.1}, 10 paired seeds. With --data cifar10 or
+         cifar100 and a GPU: AlexNet and ResNet-56 for the paper's 390,000 and 64,000 steps.
 Cost     60 trainings, about three minutes and 300 MB of disk on 2 cores. No download, no GPU.
 Command  smoothlab study penultimate
 """
