@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .audit import Audit
     from .lab import Source, Store
+    from .lab.store import Record
     from .predictions import Predictions
     from .report.study import Answer
 
@@ -171,9 +172,11 @@ def report(store: Path, output: Path | None, show_page: bool) -> None:
     Nothing is trained: everything is measured anew from stored predictions.
     """
     from . import lab
+    from .report.study import answers_of
 
     question, stores = lab.open_stores(store)
-    _write_page(question, _answers(stores), output or store / "report.html", show_page=show_page)
+    answers = answers_of(stores, _measuring)
+    _write_page(question, answers, output or store / "report.html", show_page=show_page)
 
 
 @main.command(short_help="Audit saved logits.")
@@ -352,31 +355,18 @@ def _say(
     question: str, stores: "Sequence[Store]", *, page: Path | None = None, show_page: bool = False
 ) -> None:
     """Print what the stores say, and write it as a page."""
+    from .report.study import answers_of
     from .report.terminal import print_study
 
-    answers = _answers(stores)
+    answers = answers_of(stores, _measuring)
     for answer in answers:
         print_study(answer.store, answer.evidence, answer.verdicts)
     if page:
         _write_page(question, answers, page, show_page=show_page)
 
 
-def _answers(stores: "Sequence[Store]") -> "tuple[Answer, ...]":
-    """Measure every run of the stores, and judge the claims of all their studies as one family."""
-    from . import lab
-    from .report.study import Answer
-
-    studies = [lab.source_of(store).study for store in stores]
-    evidence = []
-    for store, study in zip(stores, studies, strict=True):
-        records = store.records().values()
-        seen = progress(records, total=len(records), what="Measuring")
-        evidence.append(lab.gather(store, seen, measures=study.measures))
-    verdicts = lab.judge_families([(study.claims, of) for study, of in zip(studies, evidence, strict=True)])
-    return tuple(
-        Answer(store, of, found, study.panels)
-        for store, of, found, study in zip(stores, evidence, verdicts, studies, strict=True)
-    )
+def _measuring(records: "Iterable[Record]", *, total: int) -> "Iterable[Record]":
+    return progress(records, total=total, what="Measuring")
 
 
 def _write_page(question: str, answers: "Sequence[Answer]", path: Path, *, show_page: bool) -> None:

@@ -1,16 +1,30 @@
 """A study's page: what was found in one card, then the claims, and then what they rest on."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from ..lab import IMAGES, Diagram, Evidence, Map, Neighbours, Panel, Plane, Store, Verdict
+from ..lab import (
+    IMAGES,
+    Diagram,
+    Evidence,
+    Map,
+    Neighbours,
+    Panel,
+    Plane,
+    Store,
+    Verdict,
+    gather,
+    judge_families,
+    source_of,
+)
 from ..lab.evidence import Level
 from ..lab.images import PANELS
 from ..lab.panel import Picture
+from ..lab.store import Record
 from ..measures.estimate import mean_estimate
 from . import typeset
 from .card import card, card_of_claims, speaks_of
@@ -42,6 +56,23 @@ class Answer:
     evidence: Evidence
     verdicts: tuple[Verdict, ...]
     panels: tuple[Picture, ...] = PANELS
+
+
+def answers_of(stores: Sequence[Store], track: Callable[..., Iterable[Record]]) -> tuple[Answer, ...]:
+    """Measure every run of the stores, and judge the claims of all their studies as one family.
+
+    `track` hands on the records that it is given, of which there are `total`, and may show how far it is.
+    """
+    studies = [source_of(store).study for store in stores]
+    evidence = []
+    for store, study in zip(stores, studies, strict=True):
+        records = store.records().values()
+        evidence.append(gather(store, track(records, total=len(records)), measures=study.measures))
+    verdicts = judge_families([(study.claims, of) for study, of in zip(studies, evidence, strict=True)])
+    return tuple(
+        Answer(store, of, found, study.panels)
+        for store, of, found, study in zip(stores, evidence, verdicts, studies, strict=True)
+    )
 
 
 def study_page(answer: Answer) -> Page:
