@@ -33,6 +33,7 @@ from statistics import median
 from typing import NamedTuple
 
 ALPHA = 0.1
+REST = 0.02
 
 
 def keep_pages() -> None:
@@ -187,8 +188,10 @@ def timed(todo: dict[str, Run], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in todo}
     for _ in range(rounds + 1):
         for name, run in todo.items():
+            # off the clock: nobody inherits the caches of another, or his threads, which spin for a while
+            time.sleep(REST)
             run.before()
-            run.work()  # off the clock: nobody inherits the caches, or the threads still spinning, of another
+            run.work()
             run.before()
             start = time.perf_counter()
             run.work()

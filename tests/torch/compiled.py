@@ -6,8 +6,11 @@ is not collected with the others: its name does not begin with `test_`.
 
 import pytest
 import torch
+from functorch.compile import make_boxed_func
+from torch._dynamo.backends.common import aot_autograd
 
 from smoothlab.torch import Parts, binary_cross_entropy_with_logits, cross_entropy, quadratic_loss
+from smoothlab.torch.kernels import rows
 
 torch.manual_seed(0)
 LOGITS = torch.randn(7, 5)
@@ -31,6 +34,12 @@ CASES = {
         "parts": True,
     },
 }
+
+
+@pytest.fixture(params=["traced", "operator"], autouse=True)
+def left_to_the_compiler(request, monkeypatch):
+    """All operations, as where there are few logits, or the operators of the rows, as where there are many."""
+    monkeypatch.setattr(rows, "WORTH_AN_OPERATOR", 0 if request.param == "operator" else 1 << 18)
 
 
 def same_compiled(loss, logits, *rest, backend="aot_eager", **keywords):
@@ -65,3 +74,21 @@ def test_the_other_losses_compile_without_a_graph_break():
 )  # torch's own use
 def test_inductor_gives_the_same_loss_and_gradient():
     same_compiled(cross_entropy, LOGITS, LABELS, label_smoothing=0.1, backend="inductor")
+
+
+def test_many_logits_are_one_node_each_way():
+    graphs = []
+
+    def kept(graph, _):
+        graphs.append(graph)
+        return make_boxed_func(graph.forward)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(
+        lambda z: cross_entropy(z, LABELS, label_smoothing=0.1), backend=aot_autograd(fw_compiler=kept)
+    )
+    compiled(LOGITS.clone().requires_grad_()).backward()
+    called = [str(node.target) for graph in graphs for node in graph.graph.nodes]
+    among = rows.WORTH_AN_OPERATOR == 0
+    assert ("smoothlab.row_costs.default" in called) is among
+    assert ("smoothlab.row_slope.default" in called) is among

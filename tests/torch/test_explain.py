@@ -38,6 +38,12 @@ def test_without_a_gradient_there_is_nothing_to_allocate():
             "rows",
             "counted first",
         ),
+        (
+            torch.tensor([[0.0, 0.0, -torch.inf]]),  # found by looking, as the loss finds it by trying
+            {"label_smoothing": 0.1, "convention": "others"},
+            "rows",
+            "counted first",
+        ),
     ],
 )
 def test_what_stands_in_the_way_of_one_pass_is_said(logits, keywords, kernel, clause):

@@ -58,6 +58,14 @@ def test_every_argument_of_the_cross_entropy_module_arrives():
         torch.testing.assert_close(got, want, rtol=0, atol=0)
 
 
+def test_a_module_may_be_given_the_logits_to_overwrite():
+    weight = torch.ones((), requires_grad=True)
+    logits = LOGITS * weight
+    before = logits.detach().clone()
+    CrossEntropyLoss(overwrite_logits=True)(logits, LABELS)
+    assert not torch.equal(logits.detach(), before)
+
+
 @pytest.mark.parametrize(("module", "function", "target"), BUILT)
 def test_smoothing_stays_on_in_eval_as_in_torch_unless_it_is_told_not_to(module, function, target):
     smooth, hard = function(LOGITS, target, label_smoothing=0.1), function(LOGITS, target)

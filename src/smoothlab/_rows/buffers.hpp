@@ -114,7 +114,8 @@ private:
         if (before > 0) munmap(start, before);
         munmap(start + before + size, huge_page - before);
 #if defined(MADV_HUGEPAGE)
-        madvise(start + before, size, MADV_HUGEPAGE);
+        // a single one would be cleared whole for whoever wants a part of it
+        if (size > huge_page) madvise(start + before, size, MADV_HUGEPAGE);
 #endif
         return start + before;
     }

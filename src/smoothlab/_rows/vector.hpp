@@ -187,7 +187,8 @@ ALWAYS Vector<Arithmetic<T>> load_some(const T* from, std::size_t count, Arithme
 #else
     std::memcpy(&stored, from, count * sizeof(T));
 #endif
-    return counted<A>() < static_cast<A>(count) ? widened<T>(stored) : all(fill);
+    const Vector<A> value = widened<T>(stored);
+    return fill == 0 ? value : counted<A>() < static_cast<A>(count) ? value : all(fill);
 }
 
 template <class T>

@@ -52,6 +52,7 @@ class CrossEntropyLoss(nn.Module):
         padding_index: int | None = None,
         weighting: str = "torch",
         parts: bool = False,
+        overwrite_logits: bool = False,
         smooth_in_eval: bool = True,
     ) -> None:
         super().__init__()
@@ -65,6 +66,7 @@ class CrossEntropyLoss(nn.Module):
         self.padding_index = padding_index
         self.weighting = weighting
         self.parts = parts
+        self.overwrite_logits = overwrite_logits
         self.smooth_in_eval = smooth_in_eval
         judge_alpha(label_smoothing, self.convention)
 
@@ -91,6 +93,7 @@ class CrossEntropyLoss(nn.Module):
             padding_index=self.padding_index,
             weighting=self.weighting,
             parts=self.parts,
+            overwrite_logits=self.overwrite_logits,
         )
 
     def extra_repr(self) -> str:

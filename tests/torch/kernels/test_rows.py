@@ -65,6 +65,21 @@ def test_the_operators_keep_torchs_rules(smoothed):
     )
 
 
+@pytest.mark.parametrize("divisor", ["mass", "one"])
+def test_the_label_stands_in_for_a_background_of_which_nothing_is_left(divisor):
+    background = BACKGROUND.clone()
+    background[0] = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0])  # whose class is out
+    gradients = []
+    for create_graph in (False, True):  # as it is written, and as it is traced
+        wanting = LOGITS.clone().requires_grad_()
+        given = {"divisor": divisor, "class_mask": None, "ignored": None}
+        costs = rows.row_sums(wanting, LABELS, background, **given)
+        assert costs.background[0] == (costs.label[0] if divisor == "mass" else 0)
+        total = (costs.label + 0.5 * costs.background).sum()
+        gradients.append(torch.autograd.grad(total, wanting, create_graph=create_graph)[0])
+    torch.testing.assert_close(*gradients)
+
+
 def test_first_and_second_derivatives_are_right():
     wanting = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
 

@@ -29,6 +29,8 @@ from .eager import Background, Costs, Label, Logits, precision
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 WORTH_KEEPING = 1 << 18
 """Bytes from which on an array gets a buffer of its own; below, torch's allocator has pages at hand."""
+WORTH_AN_OPERATOR = 1 << 18
+"""Logits from which on compiled code is left for an operator, whose call costs it some 100 microseconds."""
 
 _buffers = _rows.Buffers()
 
@@ -51,6 +53,8 @@ def supports(logits: Logits, label: Label, background: Background | None, *more:
     if torch.compiler.is_compiling():
         if torch._C._are_functorch_transforms_active() or torch.compiler.is_exporting():
             return "a transform, or an export, looks at every operation"
+        if logits.numel() < WORTH_AN_OPERATOR:
+            return "for so few logits a compiler's own code is faster"
     elif not plain(logits, *given):
         return "a transform looks at every operation"
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
