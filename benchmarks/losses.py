@@ -17,8 +17,8 @@ the step before is gone. `new` forgets every buffer first. `in place` overwrites
 the clock. The peak of memory is the system's own count (VmHWM), reset before one more run, in sizes of the logits
 beyond the logits themselves.
 --keep-pages tells glibc by mallopt, before torch is loaded, to map nothing apart and to return nothing to the system,
-as allocators that cache do; faults then help nobody. The other formulas are written out from the sources named beside
-them, since those packages bring much else along.
+as allocators that cache do; faults then help nobody, and what fits into kept pages adds nothing to a peak. The other
+formulas are written out from the sources named beside them, since those packages bring much else along.
 """
 
 import argparse
