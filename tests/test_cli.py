@@ -48,7 +48,7 @@ def test_what_a_study_prints_fits_80_columns(smoothlab, study_file):
 
 def test_a_second_run_trains_nothing(smoothlab, study_file):
     smoothlab("study", study_file())
-    assert "All 12 runs are in runs/invented already" in smoothlab("study", study_file()).output
+    assert "All runs asked for are in runs/invented already" in smoothlab("study", study_file()).output
 
 
 def test_dry_says_what_would_run_and_leaves_no_trace(smoothlab, study_file, tmp_path):
@@ -56,6 +56,13 @@ def test_dry_says_what_would_run_and_leaves_no_trace(smoothlab, study_file, tmp_
     assert done.exit_code == 0
     assert "12 of 12 runs" in done.output
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_first_look_takes_few_seeds_and_the_rest_joins_them(smoothlab, study_file):
+    assert "6 of 12 runs" in smoothlab("study", study_file(), "--seeds", "2", "--dry").output
+    assert "6 of 12 runs" in smoothlab("study", study_file(), "--seeds", "2").output
+    assert "6 of 12 runs" in smoothlab("study", study_file(), "--dry").output
+    assert "12 of 12 runs" in smoothlab("study", study_file()).output
 
 
 def test_show_and_report_work_on_a_finished_store(smoothlab, study_file, tmp_path):

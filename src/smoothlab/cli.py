@@ -100,6 +100,7 @@ def main() -> None:
     metavar="NAME FOLDER",
     help="Other images: fashion_mnist, mnist, cifar10 or cifar100, and where they lie.",
 )
+@click.option("--seeds", type=click.IntRange(min=1), help="Only the first so many, for a quick look.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
 @click.option("--dry", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--keep", is_flag=True, help="Reuse finished cells although the study file has changed.")
@@ -109,6 +110,7 @@ def study(
     study: str,
     store: Path | None,
     data: tuple[str, str] | None,
+    seeds: int | None,
     workers: int | None,
     dry: bool,
     keep: bool,
@@ -138,11 +140,12 @@ def study(
     path = store or Path("runs") / plan.name
     if dry:
         for source in plan.sources:
-            _say_what_would_run(source, path / source.study.name if plan.is_suite else path, keep=keep)
+            into = path / source.study.name if plan.is_suite else path
+            _say_what_would_run(source, into, keep=keep, seeds=seeds)
         return
     stores = plan.stores(path)
     for source, into in zip(plan.sources, stores, strict=True):
-        _train(source, into, workers=workers, keep=keep)
+        _train(source, into, workers=workers, keep=keep, seeds=seeds)
     _say(plan.question, stores, page=path / "report.html", show_page=show_page)
 
 
@@ -334,18 +337,18 @@ def _limit(text: str) -> tuple[str, float]:
         raise ValueError(f"`--fail-above` must be NAME=NUMBER, such as ece=0.05, but got {text!r}.") from None
 
 
-def _train(source: "Source", store: "Store", *, workers: int | None, keep: bool) -> None:
+def _train(source: "Source", store: "Store", *, workers: int | None, **which: Any) -> None:
     """Run what is missing, with a bar that says how long it will still take."""
     from . import lab
     from .lab.runner import in_processes, missing
 
-    todo = len(missing(source, store, keep=keep))
+    todo = len(missing(source, store, **which))
     if not todo:
-        click.echo(f"All {len(source.study.cells())} runs are in {store.path} already.")
+        click.echo(f"All runs asked for are in {store.path} already.")
         return
     workers = workers or _cores()
     click.echo(f"{source.question}\n{todo} runs on {min(workers, todo)} processes, kept in {store.path}")
-    records = lab.run(source, store, executor=in_processes(workers), keep=keep)
+    records = lab.run(source, store, executor=in_processes(workers), **which)
     for record in progress(records, total=todo, what="Training"):
         if record.failure is not None:
             click.echo(f"{record.cell.key} failed: {record.failure}", err=True)
@@ -379,17 +382,16 @@ def _write_page(question: str, answers: "Sequence[Answer]", path: Path, *, show_
         click.launch(str(path))
 
 
-def _say_what_would_run(source: "Source", path: Path, *, keep: bool) -> None:
+def _say_what_would_run(source: "Source", path: Path, **which: Any) -> None:
     from . import lab
     from .lab.runner import missing
 
-    cells = source.study.cells()
-    if (path / "study.json").exists():
-        cells = missing(source, lab.Store.open(path), keep=keep)
+    store = lab.Store.open(path) if (path / "study.json").exists() else None
+    todo = len(missing(source, store, **which))
     click.echo(f"{source.question}\nStudy file  {source.path}\nStore       {path}")
     for factor, levels in source.study.factors.items():
         click.echo(f"{factor:<11} {', '.join(map(str, levels))}")
-    click.echo(f"Missing     {len(cells)} of {len(source.study.cells())} runs, on {_cores()} processes")
+    click.echo(f"Missing     {todo} of {len(source.study.cells())} runs, on {_cores()} processes")
 
 
 def _cores() -> int:

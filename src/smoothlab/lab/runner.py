@@ -44,24 +44,31 @@ def in_processes(workers: int) -> Executor:
     return execute
 
 
-def missing(source: Source, store: Store, *, keep: bool = False) -> tuple[Cell, ...]:
-    """The cells of the study that the store lacks.
+def missing(
+    source: Source, store: Store | None, *, keep: bool = False, seeds: int | None = None
+) -> tuple[Cell, ...]:
+    """The cells of the study that the store lacks, if there is one; of the first `seeds` alone, if that is given.
 
     Raises:
         ValueError: the store holds cells that another text of this study file made, and `keep` is not set.
     """
-    records = store.records()
+    records = store.records() if store else {}
     stale = [key for key, record in records.items() if record.fingerprint != source.fingerprint]
-    if stale and not keep:
+    if store and stale and not keep:
         raise ValueError(
             f"{len(stale)} of the {len(records)} cells in {store.path} were made by another version of the study "
             "file. Reuse them with --keep, or start afresh with --store FOLDER."
         )
-    return tuple(cell for cell in source.study.cells() if cell.key not in records)
+    wanted = source.study.factors["seed"][:seeds]
+    return tuple(
+        cell for cell in source.study.cells() if cell["seed"] in wanted and cell.key not in records
+    )
 
 
-def run(source: Source, store: Store, *, executor: Executor, keep: bool = False) -> Iterator[Record]:
-    """Run what is missing and yield each cell's record as it is stored.
+def run(
+    source: Source, store: Store, *, executor: Executor, keep: bool = False, seeds: int | None = None
+) -> Iterator[Record]:
+    """Run what is `missing`, and yield each cell's record as it is stored.
 
     Raises:
         ValueError: another process runs in this store, or `missing` refuses it.
@@ -77,7 +84,7 @@ def run(source: Source, store: Store, *, executor: Executor, keep: bool = False)
     try:
         with FileLock(store.path / "lock", timeout=0):
             store.sweep()
-            cells = missing(source, store, keep=keep)
+            cells = missing(source, store, keep=keep, seeds=seeds)
             for wave in _waves(source.study, cells):
                 yield from executor(_Task(source.reference, source.data, store.path.resolve()), wave)
     except Timeout:
