@@ -1,27 +1,67 @@
 // exp of a register, for arguments from 0 down.
 //
-// With n = round(x / log 2) and r = x - n log 2, so that |r| <= (log 2) / 2,
+// With n the nearest multiple of 1/p to x / log 2 and r = x - n log 2, so that |r| <= (log 2) / 2p,
 //
 //     exp(x) = 2^n exp(r),        exp(r) = 1 + r + r^2 q(r),
 //
-// where q is the polynomial whose largest relative error in exp(r) is smallest: 3.1e-9 at degree 4 for float32,
-// 3.7e-18 at degree 9 for float64 (Remez' exchange, in 60 digits). Rounding included, the result is within 1 unit in
-// the last place. exp(0) is exactly 1. Below the logarithm of the smallest normal number the result is exactly 0,
-// because subnormal numbers are slow; -inf gives 0, and NaN gives NaN.
+// where q is the polynomial whose largest relative error in exp(r) is smallest (Remez' exchange, in 60 digits). Where a
+// register can be looked up in, p is 16: 2^n is one of 16 numbers from 1 to 2 times a whole power of two, and a q of
+// degree 1 is right to 1.6e-9 for float32, one of degree 4 to 1.2e-17 for float64. Elsewhere p is 1, and q of degree 4
+// or 9 is right to 3.1e-9 or 3.7e-18. Rounding included, the result is within 1.1 units in the last place. exp(0) is
+// exactly 1. Below the logarithm of the smallest normal number the result is exactly 0, because subnormal numbers are
+// slow; -inf gives 0, and NaN gives NaN.
 //
-// n is rounded by adding 1.5 * 2^(bits of the mantissa), which leaves it in the lowest bits of the sum, from where it
-// is shifted into the exponent. log 2 is taken in two parts, the first short enough for n times it to be exact.
+// n is rounded by adding 1.5 * 2^(bits of the mantissa) / p, which leaves n p in the lowest bits of the sum. Their last
+// four look 2^(n mod 1) up, and all are shifted so that the whole part of n is added to its exponent; what they then add
+// to its mantissa has been taken away beforehand. log 2 is taken in two parts, the first short enough for n times it to
+// be exact.
 //
-// Sources: Cody & Waite 1980, Software Manual for the Elementary Functions, ch. 6 (the reduction);
-// Muller 2016, Elementary Functions, 3rd ed., sec. 3.4 (minimax polynomials) and 11.1 (the rounding trick).
+// Sources: Cody & Waite 1980, Software Manual for the Elementary Functions, ch. 6 (the reduction); Tang 1989, ACM
+// Transactions on Mathematical Software 15, 144 (the table); Muller 2016, Elementary Functions, 3rd ed., sec. 3.4
+// (minimax polynomials) and 11.1 (the rounding trick).
 
 #pragma once
 
+#include <array>
+#include <bit>
 #include <iterator>
 
 #include "vector.hpp"
 
 namespace smoothlab::INSTRUCTIONS {
+
+#if defined(__AVX512F__)
+inline constexpr int parts = 16, parts_bits = 4;
+#else
+inline constexpr int parts = 1, parts_bits = 0;
+#endif
+
+template <class A, int parts>
+struct Polynomial;
+
+template <>
+struct Polynomial<float, 1> {
+    static constexpr float q[] = {0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.1239d4p-7f, 0x1.6a245cp-10f};
+};
+
+template <>
+struct Polynomial<float, 16> {
+    static constexpr float q[] = {0x1.00021ep-1f, 0x1.55559ap-3f};
+};
+
+template <>
+struct Polynomial<double, 1> {
+    static constexpr double q[] = {0x1.000000000000ap-1,  0x1.55555555554fap-3,  0x1.555555555088cp-5,
+                                   0x1.1111111127b9cp-7,  0x1.6c16c1842672fp-10, 0x1.a01a012a696f3p-13,
+                                   0x1.a0199a16cfd63p-16, 0x1.71df253abcda8p-19, 0x1.28ad68b512ca8p-22,
+                                   0x1.ad7f7a2ffacb0p-26};
+};
+
+template <>
+struct Polynomial<double, 16> {
+    static constexpr double q[] = {0x1.fffffffffffb9p-2, 0x1.555555548f890p-3, 0x1.55555558fc9a2p-5,
+                                   0x1.11123aae7890bp-7, 0x1.6c14c6f72719ep-10};
+};
 
 template <class A>
 struct Exponential;
@@ -30,44 +70,75 @@ template <>
 struct Exponential<float> {
     using Word = std::int32_t;
     static constexpr int mantissa = 23;
-    static constexpr Word bias = 127;
-    static constexpr float rounder = 0x1.8p23f;
+    static constexpr float rounder = 0x1.8p23f / parts;
     static constexpr float log2_e = 0x1.715476p+0f;
     static constexpr float ln2_high = 0x1.63p-1f, ln2_low = -0x1.bd0106p-13f;
     static constexpr float least = -0x1.5d589ep+6f;  // -126 log 2
-    static constexpr float q[] = {0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.1239d4p-7f, 0x1.6a245cp-10f};
 };
 
 template <>
 struct Exponential<double> {
     using Word = std::int64_t;
     static constexpr int mantissa = 52;
-    static constexpr Word bias = 1023;
-    static constexpr double rounder = 0x1.8p52;
+    static constexpr double rounder = 0x1.8p52 / parts;
     static constexpr double log2_e = 0x1.71547652b82fep+0;
     static constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
     static constexpr double least = -0x1.6232bdd7abcd2p+9;  // -1022 log 2
-    static constexpr double q[] = {0x1.000000000000ap-1,  0x1.55555555554fap-3,  0x1.555555555088cp-5,
-                                   0x1.1111111127b9cp-7,  0x1.6c16c1842672fp-10, 0x1.a01a012a696f3p-13,
-                                   0x1.a0199a16cfd63p-16, 0x1.71df253abcda8p-19, 0x1.28ad68b512ca8p-22,
-                                   0x1.ad7f7a2ffacb0p-26};
 };
+
+template <class A>
+using WordOf = typename Exponential<A>::Word;
+
+// The words of 2^(j/parts), each less the j that the shift will add to its mantissa.
+template <class A>
+inline constexpr auto powers = [] {
+    constexpr double exact[] = {1.0,
+                                0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0, 0x1.306fe0a31b715p+0,
+                                0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0, 0x1.6a09e667f3bcdp+0,
+                                0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0, 0x1.ae89f995ad3adp+0,
+                                0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0};
+    std::array<WordOf<A>, parts> words;
+    for (int j = 0; j < parts; ++j) {
+        const auto less = WordOf<A>{j} << (Exponential<A>::mantissa - parts_bits);
+        words[j] = std::bit_cast<WordOf<A>>(static_cast<A>(exact[j])) - less;
+    }
+    return words;
+}();
+
+// Those words by the last bits of the lanes.
+template <class A>
+ALWAYS Vector<WordOf<A>> look_up(Vector<WordOf<A>> lanes) {
+    using Words = Vector<WordOf<A>>;
+#if defined(__AVX512F__)
+    const WordOf<A>* const table = powers<A>.data();
+    if constexpr (sizeof(A) == 4) {
+        return bits<Words>(_mm512_permutexvar_epi32(bits<__m512i>(lanes), _mm512_loadu_si512(table)));
+    } else {
+        return bits<Words>(
+            _mm512_permutex2var_epi64(_mm512_loadu_si512(table), bits<__m512i>(lanes), _mm512_loadu_si512(table + 8)));
+    }
+#else
+    return Words{} + powers<A>[0];
+#endif
+}
 
 template <class A>
 ALWAYS Vector<A> exp(Vector<A> x) {
     using Number = Exponential<A>;
-    using Words = Vector<typename Number::Word>;
+    using Words = Vector<WordOf<A>>;
 
     const Vector<A> shifted = x * Number::log2_e + Number::rounder;
     const Vector<A> n = shifted - Number::rounder;
     const Vector<A> r = x - n * Number::ln2_high - n * Number::ln2_low;
 
-    constexpr std::size_t degree = std::size(Number::q) - 1;
-    Vector<A> q = all(Number::q[degree]);
-    for (std::size_t k = degree; k-- > 0;) q = q * r + Number::q[k];
+    constexpr auto& of_degree = Polynomial<A, parts>::q;
+    constexpr std::size_t degree = std::size(of_degree) - 1;
+    Vector<A> q = all(of_degree[degree]);
+    for (std::size_t k = degree; k-- > 0;) q = q * r + of_degree[k];
 
-    const auto power = bits<Vector<A>>((bits<Words>(shifted) << Number::mantissa) + (Number::bias << Number::mantissa));
-    const Vector<A> result = (r * r * q + r + 1) * power;
+    const Words lanes = bits<Words>(shifted);
+    const auto power = bits<Vector<A>>(look_up<A>(lanes) + (lanes << (Number::mantissa - parts_bits)));
+    const Vector<A> result = power + power * (r + r * r * q);
     return x < Number::least ? Vector<A>{} : result;
 }
 

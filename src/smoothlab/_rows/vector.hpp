@@ -113,7 +113,11 @@ ALWAYS Vector<Arithmetic<T>> widened(Stored<T> stored) {
         return bits<Vector<float>>(float_bits(__builtin_convertvector(stored, Words)));
 #endif
     } else if constexpr (std::is_same_v<T, precise_float32>) {
+#if defined(__AVX512F__)
+        return bits<Vector<double>>(_mm512_cvtps_pd(bits<__m256>(stored)));  // for which GCC 12 needs five instructions
+#else
         return __builtin_convertvector(stored, Vector<double>);
+#endif
     } else {
         return stored;
     }
@@ -266,6 +270,22 @@ ALWAYS A folded(Vector<A, count> value, Join join) {
         }(std::make_index_sequence<count / 2>{});
         return folded<A, count / 2>(join(halves.first, halves.second), join);
     }
+}
+
+// A bit for each lane of what a comparison of A gave, the lowest for the first lane.
+template <class A>
+ALWAYS unsigned signs(Mask<A> mask) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(A) == 4) return _mm512_movepi32_mask(bits<__m512i>(mask));
+    if constexpr (sizeof(A) == 8) return _mm512_movepi64_mask(bits<__m512i>(mask));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(A) == 4) return static_cast<unsigned>(_mm256_movemask_ps(bits<__m256>(mask)));
+    if constexpr (sizeof(A) == 8) return static_cast<unsigned>(_mm256_movemask_pd(bits<__m256d>(mask)));
+#else
+    unsigned found = 0;
+    for (std::size_t lane = 0; lane < lanes<A>; ++lane) found |= (mask[lane] != 0) << lane;
+    return found;
+#endif
 }
 
 template <class V>

@@ -7,8 +7,9 @@
 //     sum v (z - m - d) = sum v (z - m) - d sum v,
 //     sum e (z - m - d)^2 = sum e (z - m)^2 - 2 d sum e (z - m) + d^2 sum e.
 //
-// Lanes sum a block in the row's arithmetic, blocks are added in float64. Logits equal to the largest are counted
-// apart from the others, because float32 loses what is small beside 1.
+// Lanes sum a block in the row's arithmetic, blocks are added in float64. The first of the largest logits is left out of
+// the sums of exponentials, because what is small would be lost beside its 1; should there be more of them, nothing else
+// is small beside those.
 //
 // Classes that are out are rare, so a block is first summed as if there were none. If that does not come out finite, it
 // is summed again with care. Where a gradient is wanted the exponentials are kept in the thread's scratch, which a cache
@@ -25,6 +26,10 @@ namespace smoothlab::INSTRUCTIONS::wide {
 template <class A>
 inline constexpr std::size_t block_length = 128 * lanes<A>;
 
+// What logits are compared in: the type they are stored in, where it is one to compute with.
+template <class T>
+using Compared = std::conditional_t<std::is_same_v<T, precise_float32>, float, T>;
+
 template <class T>
 Arithmetic<T> highest(const T* z, std::size_t length) {
     using A = Arithmetic<T>;
@@ -39,27 +44,19 @@ Arithmetic<T> highest(const T* z, std::size_t length) {
     return largest<A>(larger(most, also));
 }
 
-// Where `value` stands first; 0 if nowhere, as in a row of NaN.
+// Where `value`, which is one of them, stands first.
 template <class T>
 std::size_t position(const T* z, std::size_t length, Arithmetic<T> value) {
     using A = Arithmetic<T>;
-    const A nowhere = static_cast<A>(length);
-    Vector<A> found = all(nowhere);
-    std::size_t k = length / lanes<A> * lanes<A>;
-    if (k < length) {
-        const Vector<A> rest = load_some(z + k, length - k, std::numeric_limits<A>::quiet_NaN());
-        found = rest == value ? counted<A>() + static_cast<A>(k) : found;
+    std::size_t k = 0;
+    for (; k + lanes<A> <= length; k += lanes<A>) {
+        if (const unsigned found = signs<A>(load(z + k) == value)) return k + std::countr_zero(found);
     }
-    while (k > 0) {  // from the end, so that the first is the last to be written
-        k -= lanes<A>;
-        found = load(z + k) == value ? counted<A>() + static_cast<A>(k) : found;
-    }
-    const A first = -largest<A>(-found);
-    return first == nowhere ? 0 : static_cast<std::size_t>(first);
+    return k + std::countr_zero(signs<A>(load_some(z + k, length - k, std::numeric_limits<A>::quiet_NaN()) == value));
 }
 
 struct Sums {
-    double less = 0, equal = 0;  // of exponentials: below the largest logit, and of it
+    double others = 0;  // of exponentials, but for that of one of the largest logits
     double first = 0, second = 0;
     double background = 0, mass = 0;
     double label = 0, label_mass = 0;
@@ -68,15 +65,15 @@ struct Sums {
 
     void move(double up, double inverse_temperature) {
         const double shrink = std::exp(-inverse_temperature * up);
-        second = shrink * (second - 2 * up * first + up * up * (less + equal));
-        first = shrink * (first - up * (less + equal));
-        less = shrink * (less + equal), equal = 0;
+        second = shrink * (second - 2 * up * first + up * up * (1 + others));
+        first = shrink * (first - up * (1 + others));
+        others = shrink * (1 + others);
         background -= up * mass;
         label -= up * label_mass;
     }
 
     void operator+=(const Sums& block) {
-        less += block.less, equal += block.equal;
+        others += block.others;
         first += block.first, second += block.second;
         background += block.background, mass += block.mass;
         label += block.label, label_mass += block.label_mass;
@@ -84,21 +81,20 @@ struct Sums {
     }
 };
 
-// The sums of a block below `centre`; `careful` where classes may be out. Exponentials go to `kept`, if that is wanted.
+// The sums of a block below `centre`, of whose exponentials that at `top` is left out, if there is such a class; `careful`
+// where classes may be out. Exponentials go to `kept`, if that is wanted.
 template <class Wanted, bool careful, bool keep, class T>
-Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_temperature, Arithmetic<T>* kept) {
+Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_temperature, std::size_t top,
+          Arithmetic<T>* kept) {
     using A = Arithmetic<T>;
     const Vector<A> zero{}, one = all(A{1});
-    Vector<A> equal{}, less{}, first{}, second{}, background{}, mass{}, label{}, label_mass{}, taking_part{};
+    Vector<A> others{}, first{}, second{}, background{}, mass{}, label{}, label_mass{}, taking_part{};
     Mask<A> lost{};
 
     const auto add = [&](std::size_t k, Vector<A> z, Mask<A> in, bool whole, Vector<A> v, Vector<A> t) {
         const Vector<A> below = z - centre;
         const Vector<A> e = exp<A>(below * inverse_temperature);
         if constexpr (keep) store(kept + k, e);
-        const Mask<A> top = below == 0;
-        equal = top ? equal + one : equal;
-        less += top ? zero : e;
 
         const Vector<A> x = whole ? below : in ? below : zero;
         if constexpr (Wanted::moments) first += e * x, second += e * x * x;
@@ -112,25 +108,31 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
         if constexpr (Wanted::label) label += t * x, label_mass += t;
         if constexpr (Wanted::label && careful) lost |= ~in & (t != 0);
         if constexpr (careful) taking_part = in ? taking_part + one : taking_part;
+        return e;
+    };
+    const auto add_some = [&](std::size_t k) {
+        const std::size_t count = std::min(lanes<A>, block.classes - k);
+        const Vector<A> z = load_some(block.logits + k, count, -infinity<A>), lane = counted<A>();
+        const Vector<A> e = add(k, z, careful ? z != -infinity<A> : lane < static_cast<A>(count), false,
+                                Wanted::background ? load_some(block.background + k, count, A{0}) : zero,
+                                Wanted::label ? load_some(block.label + k, count, A{0}) : zero);
+        others += lane + static_cast<A>(k) == static_cast<A>(top) ? zero : e;
     };
 
+    const std::size_t with_top = top < block.classes ? top / lanes<A> * lanes<A> : block.classes;
     std::size_t k = 0;
     for (; k + lanes<A> <= block.classes; k += lanes<A>) {
+        if (k == with_top) continue;
         __builtin_prefetch(block.logits + k + block.classes, 0, 2);  // what is read next, be it of the next row
         const Vector<A> z = load(block.logits + k);
-        add(k, z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
-            Wanted::label ? load(block.label + k) : zero);
+        others += add(k, z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
+                      Wanted::label ? load(block.label + k) : zero);
     }
-    if (k < block.classes) {
-        const std::size_t rest = block.classes - k;
-        const Vector<A> z = load_some(block.logits + k, rest, -infinity<A>);
-        add(k, z, careful ? z != -infinity<A> : counted<A>() < static_cast<A>(rest), false,
-            Wanted::background ? load_some(block.background + k, rest, A{0}) : zero,
-            Wanted::label ? load_some(block.label + k, rest, A{0}) : zero);
-    }
+    if (with_top < block.classes) add_some(with_top);
+    if (k < block.classes && k != with_top) add_some(k);
 
     Sums total;
-    total.less = sum<A>(less), total.equal = sum<A>(equal);
+    total.others = sum<A>(others);
     total.taking_part = careful ? sum<A>(taking_part) : static_cast<double>(block.classes);
     total.background = sum<A>(background);
     total.mass = Wanted::background ? sum<A>(mass) : total.taking_part;
@@ -161,34 +163,35 @@ void summary(const Row<T>& row, double inverse_temperature, const Scratch<T>& sc
     using A = Arithmetic<T>;
     constexpr std::size_t length = block_length<A>;
     double most = -infinity<double>;
-    std::size_t top = 0;
+    std::size_t argmax = 0;
     Sums total;
     for (std::size_t start = 0; start < row.classes; start += length) {
         const Row<T> block{row.logits + start, Wanted::background ? row.background + start : nullptr,
                            Wanted::label ? row.label + start : nullptr, std::min(length, row.classes - start)};
-        const double here = highest(block.logits, block.classes);
+        const auto* const compared = reinterpret_cast<const Compared<T>*>(block.logits);
+        const auto here = highest(compared, block.classes);
+        std::size_t top = block.classes;
         if (here > most) {
-            if (total.taking_part > 0) total.move(here - most, inverse_temperature);
+            if (most > -infinity<double>) total.move(here - most, inverse_temperature);
             most = here;
-            top = start;
+            top = position(compared, block.classes, here);
+            argmax = start + top;
         }
         const A centre = static_cast<A>(most == -infinity<double> ? 0 : most), b = static_cast<A>(inverse_temperature);
         A* const kept = keep ? scratch.exponentials + start : nullptr;
-        Sums part = sums<Wanted, false, keep>(block, centre, b, kept);
+        Sums part = sums<Wanted, false, keep>(block, centre, b, top, kept);
         const bool finite = std::isfinite(part.background + part.label + part.second);
-        if (!finite) part = sums<Wanted, true, keep>(block, centre, b, kept);
+        if (!finite) part = sums<Wanted, true, keep>(block, centre, b, top, kept);
         if constexpr (keep) scratch.centres[start / length] = centre;
         total += part;
     }
     to.highest[0] = most;
-    to.others[0] = total.less + (total.equal - 1), to.first[0] = total.first, to.second[0] = total.second;
+    to.others[0] = total.others + (most == -infinity<double> ? -1 : most - most);  // NaN if a logit is +inf
+    to.first[0] = total.first, to.second[0] = total.second;
     to.background[0] = total.background, to.mass[0] = total.mass;
     to.label[0] = total.label, to.label_mass[0] = total.label_mass;
     to.taking_part[0] = total.taking_part, to.lost[0] = total.lost;
-    if constexpr (Wanted::argmax) {
-        const std::size_t found = position(row.logits + top, std::min(length, row.classes - top), static_cast<A>(most));
-        to.argmax[0] = static_cast<double>(top + found);
-    }
+    to.argmax[0] = static_cast<double>(argmax);
 }
 
 // Writes the gradient of a row with classes that are out.
