@@ -129,7 +129,7 @@ def train(
         reseed(home, weights)
         network = construct(build, data.train.inputs.shape[1:], len(data.classes)).to(home)
         dtype = next(weights.dtype for weights in network.parameters() if weights.requires_grad)
-        _judge_examples(loss, len(data.train))
+        judge_examples(loss, len(data.train))
         feed = Feed(data.train, augmentation=recipe.augment, seed=moves, device=home, dtype=dtype)
         with torch.no_grad():  # a first look at the model, which also gives lazy layers their shapes
             judged_logits(network.eval(), feed.plain(torch.arange(1))[0], classes=len(data.classes))
@@ -162,7 +162,7 @@ def _epochs(
     order: Generator,
 ) -> Iterator[EpochReport]:
     """The loop itself. Losses are looked at once an epoch, because every look would make a GPU wait."""
-    optimizer = _optimizer(network, recipe)
+    optimizer = optimizer_of(network, recipe)
     batch = min(recipe.batch_size, len(feed))
     steps, step = recipe.epochs * (len(feed) // batch), 0
     asks = isinstance(loss, LossOfExamples)
@@ -175,7 +175,7 @@ def _epochs(
             inputs, labels = feed(rows)
             logits = network(inputs)
             value = loss(logits, labels, rows) if asks else loss(logits, labels)
-            _judge_loss(value)
+            judge_loss(value)
             optimizer.zero_grad()
             value.backward()
             if recipe.clip_norm is not None:
@@ -184,12 +184,13 @@ def _epochs(
             losses.append(value.detach())
             hits.append((logits.detach().argmax(1) == labels).sum())
             step += 1
-        _judge_epoch(torch.stack(losses), network, epoch, step)
+        judge_epoch(torch.stack(losses), network, epoch, step)
         accuracy = int(torch.stack(hits).sum()) / (len(losses) * batch)
         yield EpochReport(epoch, float(torch.stack(losses).mean()), accuracy, time.perf_counter() - start)
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """What a recipe moves the weights of a network by."""
     parameters = [weights for weights in network.parameters() if weights.requires_grad]
     # one kernel for all weights: an eighth less time a step than one for each
     fused = parameters[0].device.type in ("cpu", "cuda")
@@ -208,7 +209,8 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-def _judge_examples(loss: Loss, examples: int) -> None:
+def judge_examples(loss: Loss, examples: int) -> None:
+    """A loss that knows examples knows as many as there are."""
     if isinstance(loss, LossOfExamples) and loss.examples != examples:
         raise ValueError(
             f"`loss` must know as many examples as the training split has, {examples}, but its `examples` is "
@@ -216,7 +218,8 @@ def _judge_examples(loss: Loss, examples: int) -> None:
         )
 
 
-def _judge_loss(value: object) -> None:
+def judge_loss(value: object) -> None:
+    """What a loss returns is a scalar that depends on the logits."""
     if not isinstance(value, Tensor) or value.ndim != 0 or not value.requires_grad:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(
@@ -225,7 +228,7 @@ def _judge_loss(value: object) -> None:
         )
 
 
-def _judge_epoch(losses: Tensor, network: nn.Module, epoch: int, step: int) -> None:
+def judge_epoch(losses: Tensor, network: nn.Module, epoch: int, step: int) -> None:
     """Every loss of the epoch and every weight after it is finite. `step` is how many there have been."""
     wrong = (~losses.isfinite()).nonzero()
     if len(wrong):
