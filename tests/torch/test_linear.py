@@ -371,8 +371,12 @@ def test_a_module_smooths_in_training_alone_if_told_so():
     assert module(hidden, LABELS) == linear_cross_entropy(
         hidden, module.linear.weight, LABELS, label_smoothing=0.1
     )
-    assert module.eval()(hidden, LABELS) == linear_cross_entropy(hidden, module.linear.weight, LABELS)
-    assert "label_smoothing=0.1" in repr(module)
+    assert module(hidden, LABELS, label_smoothing=0.3) == linear_cross_entropy(
+        hidden, module.linear.weight, LABELS, label_smoothing=0.3
+    )
+    plain = linear_cross_entropy(hidden, module.linear.weight, LABELS)
+    assert module.eval()(hidden, LABELS) == module(hidden, LABELS, label_smoothing=0.3) == plain
+    assert "label_smoothing=0.1, convention=uniform, weighting=torch, reduction=mean" in repr(module)
 
 
 MISTAKES = {

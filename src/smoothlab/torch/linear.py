@@ -19,6 +19,7 @@ from .. import _checks
 from ..targets.conventions import Convention
 from .arguments import judge_alpha, judge_mask, judge_rowwise, judge_weight, meant_reduction
 from .chunked import Head, Smoothing, chunked, whole
+from .modules import alpha_now, described
 from .parts import Parts
 from .tracing import plain
 
@@ -174,7 +175,6 @@ class LinearCrossEntropyLoss(nn.Module):
         class_mask: Tensor | None = None,
     ) -> Any:
         """The loss, or its `Parts`; a keyword replaces what the module was made with for this call."""
-        alpha = self.label_smoothing if label_smoothing is None else label_smoothing
         return linear_cross_entropy(
             input,
             self.linear.weight,
@@ -183,7 +183,7 @@ class LinearCrossEntropyLoss(nn.Module):
             weight=self.weight,
             reduction=self.reduction,
             ignore_index=self.ignore_index,
-            label_smoothing=alpha if self.training or self.smooth_in_eval else 0.0,
+            label_smoothing=alpha_now(self, label_smoothing),
             convention=self.convention,
             background=self.background if background is None else background,
             class_mask=self.class_mask if class_mask is None else class_mask,
@@ -194,8 +194,7 @@ class LinearCrossEntropyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What is smoothed and how, for `print(model)`."""
-        shown = ("label_smoothing", "convention", "weighting", "reduction", "smooth_in_eval")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in shown)
+        return described(self, "label_smoothing", "convention", "weighting", "reduction", "smooth_in_eval")
 
 
 def _may_be_chunked(head: Head, smoothing: Smoothing) -> bool:

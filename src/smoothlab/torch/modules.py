@@ -86,7 +86,7 @@ class CrossEntropyLoss(nn.Module):
             self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
-            label_smoothing=_alpha(self, label_smoothing),
+            label_smoothing=alpha_now(self, label_smoothing),
             convention=self.convention,
             background=self.background if background is None else background,
             class_mask=self.class_mask if class_mask is None else class_mask,
@@ -98,7 +98,7 @@ class CrossEntropyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What is smoothed and how, for `print(model)`."""
-        return _described(self, "label_smoothing", "convention", "weighting", "reduction", "smooth_in_eval")
+        return described(self, "label_smoothing", "convention", "weighting", "reduction", "smooth_in_eval")
 
 
 class QuadraticLoss(nn.Module):
@@ -149,7 +149,7 @@ class QuadraticLoss(nn.Module):
         return quadratic_loss(
             input,
             target,
-            label_smoothing=_alpha(self, label_smoothing),
+            label_smoothing=alpha_now(self, label_smoothing),
             convention=self.convention,
             background=self.background if background is None else background,
             class_mask=self.class_mask if class_mask is None else class_mask,
@@ -160,7 +160,7 @@ class QuadraticLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What is smoothed and how, for `print(model)`."""
-        return _described(self, "label_smoothing", "convention", "reduction", "smooth_in_eval")
+        return described(self, "label_smoothing", "convention", "reduction", "smooth_in_eval")
 
 
 class BCEWithLogitsLoss(nn.Module):
@@ -214,20 +214,22 @@ class BCEWithLogitsLoss(nn.Module):
             self.weight,
             reduction=self.reduction,
             pos_weight=self.pos_weight,
-            label_smoothing=_alpha(self, label_smoothing),
+            label_smoothing=alpha_now(self, label_smoothing),
             convention=self.convention,
         )
 
     def extra_repr(self) -> str:
         """What is smoothed and how, for `print(model)`."""
-        return _described(self, "label_smoothing", "convention", "reduction", "smooth_in_eval")
+        return described(self, "label_smoothing", "convention", "reduction", "smooth_in_eval")
 
 
-def _alpha(module: Any, of_this_call: float | Tensor | None) -> float | Tensor:
+def alpha_now(module: Any, of_this_call: float | Tensor | None) -> float | Tensor:
+    """The call's alpha, or else the module's; 0 in evaluation, where that is switched off."""
     if not (module.training or module.smooth_in_eval):
         return 0.0
     return module.label_smoothing if of_this_call is None else of_this_call
 
 
-def _described(module: nn.Module, *names: str) -> str:
+def described(module: nn.Module, *names: str) -> str:
+    """What of a module `print` shows, by name and value."""
     return ", ".join(f"{name}={getattr(module, name)}" for name in names)

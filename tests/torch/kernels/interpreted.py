@@ -209,6 +209,16 @@ def test_rows_may_begin_anywhere(dtype):
         np.testing.assert_allclose(got[1], want[1], **CLOSE[dtype])
 
 
+def test_labels_and_ignored_rows_may_lie_apart():
+    logits, labels, _ = draw(10, torch.float64)
+    spread = torch.stack([labels, 9 - labels], 1)[:, 0], (torch.arange(8) < 3)[::2]
+    assert not any(column.is_contiguous() for column in spread)
+    got = loss(logits, spread[0], None, ignored=spread[1])
+    want = loss(logits, labels, None, ignored=torch.tensor([True, True, False, False]))
+    for ours, contiguous in zip(got, want, strict=True):
+        np.testing.assert_array_equal(ours, contiguous)
+
+
 def test_rows_beyond_two_to_the_31_logits_are_found():
     step = 2**30 + 8
     logits = torch.empty(2 * step + 10, dtype=torch.bfloat16).as_strided(

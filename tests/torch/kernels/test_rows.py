@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.library import opcheck
 
-from smoothlab.torch.kernels import eager, rows
+from smoothlab.torch.kernels import clauses, eager, rows, sums
 
 torch.manual_seed(0)
 LOGITS = torch.randn(4, 5, dtype=torch.float64)
@@ -90,7 +90,18 @@ def test_first_and_second_derivatives_are_right():
     assert torch.autograd.gradgradcheck(sums, wanting)
 
 
-@pytest.mark.parametrize("dtype", rows.DTYPES)
+def test_many_gradients_at_once_are_traced_and_a_single_one_is_not(monkeypatch):
+    traced = []
+    monkeypatch.setattr(rows, "traced_slope", lambda *tables: traced.append(1) or sums.traced_slope(*tables))
+    wanting = LOGITS.clone().requires_grad_()
+    cost = rows.row_sums(wanting, LABELS, None, divisor="mass", class_mask=None, ignored=None).label
+    torch.autograd.grad(cost.sum(), wanting, retain_graph=True)
+    assert not traced
+    torch.autograd.grad(cost, wanting, torch.eye(len(cost), dtype=cost.dtype), is_grads_batched=True)
+    assert traced
+
+
+@pytest.mark.parametrize("dtype", clauses.DTYPES)
 def test_room_is_an_array_like_any_other_whatever_its_size(dtype):
     for shape in ((3, 5), (300, 1000)):
         like = torch.zeros(shape, dtype=dtype)

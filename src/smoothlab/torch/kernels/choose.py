@@ -5,8 +5,9 @@ rows     the logits lie on the CPU: the compiled rows, one array of the logits' 
 frugal   plain training on what else there is, where the logits alone want a gradient: two arrays
 eager    everything else: compilers fuse it, transforms differentiate it, nothing is saved where no gradient is due
 
-Each is a file beside this, with a `row_costs` and a `supports`, which says in a clause why it cannot serve. `fused`
-stands before all of them where the loss is reduced at once. A new kernel is such a file and a place in `ORDER`.
+Each is a file beside this, with a `row_costs` and a `supports`, which says in a clause why it cannot serve (those that
+several have are in `clauses`; what `triton` and `rows` share is in `sums`). `fused` stands before all of them where the
+loss is reduced at once. A new kernel is such a file and a place in `ORDER`.
 """
 
 from collections.abc import Callable

@@ -16,19 +16,18 @@ from torch import Tensor
 
 from ..tracing import plain
 from . import eager
+from .clauses import tensors_among, traced
 from .eager import Background, Costs, Label, Logits, column
 
 
 def supports(logits: Logits, label: Label, background: Background | None, *more: Tensor | None) -> str | None:
     """Why this kernel cannot serve such tensors; `None` if it can. `more` is whatever else is passed."""
-    others = [one for one in (label, background, *more) if isinstance(one, Tensor)]
+    others = tensors_among(label, background, *more)
     if not (torch.is_grad_enabled() and logits.requires_grad):
         return "no gradient is due"
     if not plain(logits, *others):
         return "a compiler or a transform looks at every operation"
-    if any(one.requires_grad for one in others):
-        return "the gradient of a target, a weight, an alpha or a background is traced"
-    return None
+    return traced(others)
 
 
 def row_costs(

@@ -25,7 +25,7 @@ from torch._C._autograd import (  # pyright: ignore[reportMissingImports]
 
 from ... import _rows
 from ..tracing import plain
-from . import rows
+from . import rows, sums
 from .eager import Background, Costs, Label, Logits, precision
 
 Number = float | Tensor
@@ -111,7 +111,7 @@ def _training(question: Question) -> bool:
 
 
 def _tables(question: Question, logits: Tensor) -> tuple[Any, ...]:
-    return rows.tables(
+    return sums.tables(
         logits,
         question.label,
         question.background,
@@ -229,7 +229,7 @@ def _traced(question: Question, of_value: Tensor) -> Tensor:
     of_label, of_background = (
         every * (number * factor).reshape(-1) for number in (question.share, question.amount)
     )
-    return rows.traced_slope(of_label, of_background, *tables)
+    return sums.traced_slope(of_label, of_background, *tables)
 
 
 class _Spent(torch.autograd.Function):

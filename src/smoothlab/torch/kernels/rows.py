@@ -13,20 +13,18 @@ A large gradient is written to memory that earlier ones have left behind (`_rows
 kept): the pages of a fresh array cost more than its arithmetic. Source: the head of `_rows`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
 from ... import _rows
-from ..tracing import plain
-from . import eager
+from .clauses import scattered, tensors_among, traced, unread, watched
 from .eager import Background, Costs, Label, Logits, precision
+from .sums import ARRAYS, Sums, costs_by, must_be_traced, tables, traced_slope
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 WORTH_KEEPING = 1 << 18
 """Bytes from which on an array gets a buffer of its own; below, torch's allocator has pages at hand."""
 WORTH_AN_OPERATOR = 1 << 18
@@ -35,32 +33,17 @@ WORTH_AN_OPERATOR = 1 << 18
 _buffers = _rows.Buffers()
 
 
-class Sums(NamedTuple):
-    """What a row costs against its label and its background, and how many classes take part in it."""
-
-    label: Float[Tensor, " batch *places"]
-    background: Float[Tensor, " batch *places"]
-    count: Float[Tensor, " batch *places"]  # pyright: ignore[reportIncompatibleMethodOverride]
-
-
 def supports(logits: Logits, label: Label, background: Background | None, *more: Tensor | None) -> str | None:
     """Why these kernels cannot serve such tensors; `None` if they can. `more` is whatever else is passed."""
-    given = [tensor for tensor in (label, background, *more) if isinstance(tensor, Tensor)]
     if logits.device.type != "cpu":
         return f"the logits lie on {logits.device.type}, not on the CPU"
-    if logits.dtype not in DTYPES:
-        return f"there is no kernel for {logits.dtype}"
-    if torch.compiler.is_compiling():
-        if torch._C._are_functorch_transforms_active() or torch.compiler.is_exporting():
-            return "a transform, or an export, looks at every operation"
-        if logits.numel() < WORTH_AN_OPERATOR:
-            return "for so few logits a compiler's own code is faster"
-    elif not plain(logits, *given):
-        return "a transform looks at every operation"
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
-        return "the gradient of a target, a weight, an alpha or a background is traced"
-    if not in_rows(logits):
-        return "the classes of a row do not lie side by side"
+    others = tensors_among(label, background, *more)
+    return unread(logits) or watched(logits, others) or _few(logits) or traced(others) or scattered(logits)
+
+
+def _few(logits: Logits) -> str | None:
+    if torch.compiler.is_compiling() and logits.numel() < WORTH_AN_OPERATOR:
+        return "for so few logits a compiler's own code is faster"
     return None
 
 
@@ -73,16 +56,7 @@ def row_costs(
     ignored: Bool[Tensor, " batch *places"] | None,
 ) -> Costs:
     """As `eager.row_costs`, where `supports` finds nothing against it."""
-    uneven = isinstance(background, Tensor)
-    sums = row_sums(
-        logits,
-        label,
-        background if uneven or not background else None,
-        divisor="one",
-        class_mask=None if out is None else ~out,
-        ignored=ignored,
-    )
-    return Costs(sums.label, sums.background if uneven else sums.background * background)
+    return costs_by(row_sums, logits, label, background, out=out, ignored=ignored)
 
 
 def row_sums(
@@ -107,10 +81,7 @@ def row_sums(
 
 # ----------------------------------------------------------------------------------------------- the two operators
 
-_TABLES = (
-    "Tensor logits, Tensor label, Tensor? background, Tensor? class_mask, Tensor? ignored, "
-    "bool smoothed, str divisor"
-)
+_TABLES = f"{ARRAYS}, bool smoothed, str divisor"
 # not custom_op, whose first call loads the whole compiler for whoever does not compile
 torch.library.define("smoothlab::row_costs", f"({_TABLES}) -> (Tensor, Tensor, Tensor)")
 torch.library.define("smoothlab::row_slope", f"(Tensor of_label, Tensor of_background, {_TABLES}) -> Tensor")
@@ -154,8 +125,7 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> 
 
 def _differentiate(ctx: Any, of_label: Tensor, of_background: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     tables: list[Any] = [*ctx.saved_tensors, ctx.smoothed, ctx.divisor]
-    many = any(is_batchedtensor(g) or is_legacy_batchedtensor(g) for g in (of_label, of_background))
-    if torch.is_grad_enabled() or many:  # a second derivative, or many first ones at once
+    if must_be_traced(of_label, of_background):
         slope = traced_slope(of_label, of_background, *tables)
     else:
         slope = _slope_of(of_label, of_background, *tables)
@@ -165,54 +135,7 @@ def _differentiate(ctx: Any, of_label: Tensor, of_background: Tensor, _: Any) ->
 torch.library.register_autograd("smoothlab::row_costs", _differentiate, setup_context=_remember)
 
 
-def traced_slope(
-    of_label: Tensor,
-    of_background: Tensor,
-    logits: Tensor,
-    label: Tensor,
-    background: Tensor | None,
-    class_mask: Tensor | None,
-    ignored: Tensor | None,
-    smoothed: bool,
-    divisor: str,
-) -> Tensor:
-    """As the operator, by the closed form in plain torch, which can be differentiated again."""
-    twice = torch.is_grad_enabled()
-    with torch.enable_grad():
-        out = logits.isneginf() if class_mask is None else logits.isneginf() | ~class_mask
-        takes = (~out).to(precision(logits.dtype))
-        share = takes if background is None else takes * background
-        by = {"one": takes.new_ones(len(takes)), "mass": share.sum(1), "count": takes.sum(1)}[divisor]
-        share = share / torch.where(by > 0, by, 1.0).unsqueeze(1) if smoothed else 0.0
-        costs = eager.row_costs(logits, label, share, out=out, ignored=ignored)
-        costs = Costs(costs.label, torch.where(by > 0, costs.background, costs.label))
-        # a background that nobody asked for is a constant
-        asked = (costs, (of_label, of_background)) if smoothed else (costs[:1], (of_label,))
-        return torch.autograd.grad(asked[0], logits, asked[1], create_graph=twice)[0]
-
-
 # --------------------------------------------------------------------------------------------- torch's side of _rows
-
-
-def tables(
-    logits: Logits,
-    label: Label,
-    background: Background | None,
-    divisor: str,
-    class_mask: Tensor | None,
-    ignored: Tensor | None,
-) -> tuple[Any, ...]:
-    """What the operators and `run` take: places laid below each other, classes side by side."""
-    classes = logits.shape[1]
-    return (
-        table(logits, classes),
-        table(label, classes) if label.is_floating_point() else label.reshape(-1),
-        table(background, classes) if isinstance(background, Tensor) else None,
-        None if class_mask is None else table(class_mask, classes),
-        None if ignored is None else ignored.reshape(-1),
-        not isinstance(background, float),
-        divisor,
-    )
 
 
 def run(
@@ -268,18 +191,3 @@ def room(logits: Float[Tensor, "rows classes"]) -> Float[Tensor, "rows classes"]
     memory = torch.from_numpy(_buffers.take(size)).untyped_storage()
     # no view of anything, whatever its type: autograd treats it as it would an array of its own
     return torch.empty(0, dtype=logits.dtype).set_(memory, 0, logits.shape, (logits.shape[1], 1))
-
-
-def in_rows(array: Float[Tensor, "batch classes *places"]) -> bool:
-    """Whether the classes of every row lie side by side, so that `table` needs no copy of the logits."""
-    if array.ndim == 2:
-        return array.stride(1) == 1 or array.shape[1] == 1
-    return array.movedim(1, -1).is_contiguous()
-
-
-def table(array: Tensor, classes: int) -> Tensor:
-    """One row below the other, classes side by side; one row for all is a single one."""
-    if array.ndim == 1:
-        array = array.unsqueeze(0)
-    rows = array if array.ndim == 2 else array.movedim(1, -1).reshape(-1, classes)
-    return rows if rows.stride(1) == 1 or classes == 1 else rows.contiguous()

@@ -11,12 +11,10 @@ from typing import Any
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
-from ..tracing import plain
-from . import rows
+from .clauses import scattered, tensors_among, traced, unread, watched
 from .eager import Background, Costs, Label, Logits, precision
-from .rows import DTYPES, Sums, in_rows, table
+from .sums import ARRAYS, Sums, costs_by, must_be_traced, tables, traced_slope
 
 INSTALLED = find_spec("triton") is not None
 """Builds of torch for the CPU come without it. It takes a third of a second to import, and is when it is needed."""
@@ -24,25 +22,16 @@ INSTALLED = find_spec("triton") is not None
 
 def supports(logits: Logits, label: Label, background: Background | None, *more: Tensor | None) -> str | None:
     """Why these kernels cannot serve such tensors; `None` if they can. `more` is whatever else is passed."""
-    given = [tensor for tensor in (label, background, *more) if isinstance(tensor, Tensor)]
     if not logits.is_cuda:
         return f"the logits lie on {logits.device.type}, not on CUDA"
     if not INSTALLED:
         return "Triton is not installed"
-    if logits.dtype not in DTYPES:
-        return f"there is no kernel for {logits.dtype}"
-    if torch.compiler.is_compiling():
-        if torch._C._are_functorch_transforms_active() or torch.compiler.is_exporting():
-            return "a transform, or an export, looks at every operation"
-    elif not plain(logits, *given):
-        return "a transform looks at every operation"
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
-        return "the gradient of a target, a weight, an alpha or a background is traced"
-    if logits.numel() == 0:
-        return "there is nothing to compute"
-    if not in_rows(logits):
-        return "the classes of a row do not lie side by side"
-    return None
+    others = tensors_among(label, background, *more)
+    return unread(logits) or watched(logits, others) or traced(others) or _empty(logits) or scattered(logits)
+
+
+def _empty(logits: Logits) -> str | None:
+    return "there is nothing to compute" if logits.numel() == 0 else None
 
 
 def row_costs(
@@ -54,16 +43,7 @@ def row_costs(
     ignored: Bool[Tensor, " batch *places"] | None,
 ) -> Costs:
     """As `eager.row_costs`, where `supports` finds nothing against it."""
-    uneven = isinstance(background, Tensor)
-    sums = row_sums(
-        logits,
-        label,
-        background if uneven or not background else None,
-        divisor="one",
-        class_mask=None if out is None else ~out,
-        ignored=ignored,
-    )
-    return Costs(sums.label, sums.background if uneven else sums.background * background)
+    return costs_by(row_sums, logits, label, background, out=out, ignored=ignored)
 
 
 def row_sums(
@@ -76,26 +56,20 @@ def row_sums(
     ignored: Bool[Tensor, " batch *places"] | None,
 ) -> Sums:
     """As `rows.row_sums`, where `supports` finds nothing against it; without a background no class is counted."""
-    places, classes = logits.shape[:1] + logits.shape[2:], logits.shape[1]
-    found = _costs(
-        table(logits, classes),
-        table(label, classes) if label.is_floating_point() else label.reshape(-1).contiguous(),
-        table(background, classes) if isinstance(background, Tensor) else None,
-        None if class_mask is None else table(class_mask, classes),
-        None if ignored is None else ignored.reshape(-1).contiguous(),
-        not isinstance(background, float),
-        divisor,
-    )
+    places = logits.shape[:1] + logits.shape[2:]
+    # columns are read without a step
+    label = label if label.is_floating_point() else label.contiguous()
+    ignored = None if ignored is None else ignored.contiguous()
+    found = _costs(*tables(logits, label, background, divisor, class_mask, ignored))
     return Sums(*(column.reshape(places) for column in found[:3]))
 
 
-_ARRAYS = "Tensor logits, Tensor label, Tensor? background, Tensor? class_mask, Tensor? ignored"
 torch.library.define(
-    "smoothlab::triton_costs", f"({_ARRAYS}, bool smoothed, str divisor) -> (Tensor, Tensor, Tensor, Tensor)"
+    "smoothlab::triton_costs", f"({ARRAYS}, bool smoothed, str divisor) -> (Tensor, Tensor, Tensor, Tensor)"
 )
 torch.library.define(
     "smoothlab::triton_slope",
-    f"(Tensor of_label, Tensor of_background, Tensor kept, {_ARRAYS}, bool smoothed) -> Tensor",
+    f"(Tensor of_label, Tensor of_background, Tensor kept, {ARRAYS}, bool smoothed) -> Tensor",
 )
 _costs = torch.ops.smoothlab.triton_costs.default
 _slope = torch.ops.smoothlab.triton_slope.default
@@ -206,11 +180,8 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> 
 
 def _differentiate(ctx: Any, of_label: Tensor, of_background: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
     kept, *tensors = ctx.saved_tensors
-    many = any(is_batchedtensor(g) or is_legacy_batchedtensor(g) for g in (of_label, of_background))
-    if torch.is_grad_enabled() or many:  # a second derivative, or many first ones at once
-        slope = rows.traced_slope(
-            of_label, of_background, *tensors, smoothed=ctx.smoothed, divisor=ctx.divisor
-        )
+    if must_be_traced(of_label, of_background):
+        slope = traced_slope(of_label, of_background, *tensors, smoothed=ctx.smoothed, divisor=ctx.divisor)
     else:
         slope = _slope(of_label, of_background, kept, *tensors, ctx.smoothed)
     return slope, *[None] * (len(tensors) + 1)
