@@ -7,6 +7,7 @@ Writes FOLDER/RANK.pt: for each case, the loss, the gradient of this process's l
 
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -35,6 +36,22 @@ SMOOTHINGS = {
     "backgrounds": {"label_smoothing": 0.3, "background": ROWS_OF},
     "alphas": {"label_smoothing": torch.linspace(0, 1, ROWS, dtype=torch.float64)},
 }
+PROBABILITIES = torch.linspace(0, 7, ROWS * CLASSES).cos().reshape(ROWS, CLASSES).double().mul(3).softmax(1)
+PROBABILITIES[3, [0, 4, 7]] = 0.0  # out of row 3 in `problem`, as class 2 is out of row 6
+PROBABILITIES[9, 4] += 0.5  # a sum is nobody's business
+WEIGHT = torch.linspace(0.2, 3, CLASSES, dtype=torch.float64)
+WEIGHT[2] = 0.0
+KINDS = {
+    "class weights": {"weight": WEIGHT},
+    "weights of examples": {"weight": WEIGHT, "weighting": "example"},
+    "probabilities": {"target": PROBABILITIES},
+    "probabilities and class weights": {"target": PROBABILITIES, "weight": WEIGHT},
+    "probabilities and weights of examples": {
+        "target": PROBABILITIES,
+        "weight": WEIGHT,
+        "weighting": "example",
+    },
+}
 
 
 def problem(minus_infinity: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,6 +65,30 @@ def problem(minus_infinity: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         logits[6, labels[6]] = -torch.inf
         logits[8, :4] = -torch.inf  # all that the first shard holds
     return logits, labels
+
+
+def of_kind(kind: str, minus_infinity: bool) -> dict:
+    """Everything but the smoothing, of all classes at once."""
+    logits, labels = problem(minus_infinity)
+    keywords = {"target": labels, **KINDS[kind]}
+    if keywords["target"].is_floating_point():  # no row is ignored
+        logits = logits.nan_to_num(101.0, neginf=-torch.inf)
+    return {"input": logits, **keywords}
+
+
+def cut_of_kind(keywords: dict, cut: str, rank: int) -> dict:
+    columns = slice(*CUTS[cut][rank : rank + 2])
+
+    def part(numbers: torch.Tensor) -> torch.Tensor:
+        return functional.pad(numbers, (0, 14 - CLASSES), value=torch.nan)[..., columns]
+
+    target, weight = keywords["target"], keywords.get("weight")
+    cut_ones = {"input": shard_of(keywords["input"], cut, rank)}
+    if target.is_floating_point():
+        cut_ones["target"] = part(target)
+    if weight is not None:
+        cut_ones["weight"] = part(weight)
+    return keywords | cut_ones
 
 
 def shard_of(logits: torch.Tensor, cut: str, rank: int) -> torch.Tensor:
@@ -102,6 +143,14 @@ def main(rank: int, folder: Path) -> None:
                     mine = shard_of(logits, cut, rank)
                     value = parallel_cross_entropy(mine, labels, reduction=reduction, **keywords)
                     results[cut, name, masked, reduction] = found(value, mine)
+
+            for kind, masked in product(KINDS, (False, True)):
+                mine = cut_of_kind(of_kind(kind, masked), cut, rank)
+                for reduction in ("none",) if masked else ("mean", "none"):  # else it is infinite
+                    parts = parallel_cross_entropy(**mine, reduction=reduction, parts=True, **keywords)
+                    gradient = found(parts.loss, mine["input"])[1]
+                    assert not any(part.requires_grad for part in parts[1:])
+                    results[cut, name, kind, masked, reduction] = [one.detach() for one in parts], gradient
 
             if not smoothing:
                 continue

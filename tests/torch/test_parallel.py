@@ -11,12 +11,12 @@ import torch
 from torch import distributed
 
 from smoothlab import reference
-from smoothlab.torch import parallel_cross_entropy
+from smoothlab.torch import cross_entropy, parallel_cross_entropy
 
 _SPEC = util.spec_from_file_location("sharded", Path(__file__).with_name("sharded.py"))
 sharded = util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(sharded)
-CUTS, SMOOTHINGS, CLASSES = sharded.CUTS, sharded.SMOOTHINGS, sharded.CLASSES
+CUTS, SMOOTHINGS, CLASSES, KINDS = sharded.CUTS, sharded.SMOOTHINGS, sharded.CLASSES, sharded.KINDS
 
 # float64 on both sides; the order of a few dozen additions of numbers up to 20, after an offset of 100 is gone
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -41,13 +41,26 @@ def ranks(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(sharded.WORLD)]
 
 
+@pytest.fixture
+def alone():
+    """A group of this process alone."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
 def truth(masked, reduction, smoothing, rows=slice(None), dtype=torch.float64):
     """The reference on the classes alone, and its gradient times what `sharded.found` sends back."""
     logits, labels = sharded.problem(masked)
-    known = {key: one.numpy() if isinstance(one, torch.Tensor) else one for key, one in smoothing.items()}
+    given = {"input": logits.to(dtype).double()[rows], "target": labels[rows], **smoothing}
+    return judged_by_reference(given, reduction)
+
+
+def judged_by_reference(given, reduction):
+    known = {key: one.numpy() if isinstance(one, torch.Tensor) else one for key, one in given.items()}
     want = reference.cross_entropy(
-        logits.to(dtype).double().numpy()[rows, :CLASSES],
-        labels.numpy()[rows],
+        known.pop("input")[:, :CLASSES],
+        known.pop("target"),
         alpha=known.pop("label_smoothing", 0.0),
         reduction=reduction,
         **known,
@@ -68,6 +81,25 @@ def test_every_process_finds_the_loss_and_its_part_of_the_gradient(ranks, cut, s
                 got, mine = ranks[rank][cut, smoothing, masked, reduction]
                 np.testing.assert_allclose(got, value, **CLOSE)
                 np.testing.assert_allclose(mine, gradient[:, edges[rank] : edges[rank + 1]], **CLOSE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("cut", CUTS)
+def test_weights_and_probabilities_are_cut_as_the_logits_are(ranks, cut, smoothing, kind):
+    edges = CUTS[cut]
+    for masked in (False, True):
+        for reduction in ("none",) if masked else ("mean", "none"):
+            given = sharded.of_kind(kind, masked) | SMOOTHINGS[smoothing]
+            value, gradient = judged_by_reference(given, reduction)
+            given["input"] = given["input"][:, :CLASSES]
+            parts = cross_entropy(**given, reduction=reduction, parts=True)
+            for rank in range(len(edges) - 1):
+                got, mine = ranks[rank][cut, smoothing, kind, masked, reduction]
+                np.testing.assert_allclose(got[0], value, **CLOSE)
+                np.testing.assert_allclose(mine, gradient[:, edges[rank] : edges[rank + 1]], **CLOSE)
+                for one, want in zip(got, parts, strict=True):
+                    np.testing.assert_allclose(one, want, **CLOSE)
 
 
 @pytest.mark.parametrize("smoothing", [name for name in SMOOTHINGS if name != "hard"])
@@ -131,7 +163,13 @@ def test_a_dtensor_that_is_not_sharded_by_classes_is_refused(ranks):
 MISTAKES = {
     "`first_class` and `classes` must say": {"classes": None},
     "`first_class` must be at least 0": {"first_class": -1},
-    "`target` must hold a class number for each row": {"target": torch.zeros(2)},
+    "`target` of class numbers must hold one for each row": {"target": torch.zeros(2).long()},
+    "`target` of floating-point probabilities must have": {"target": torch.zeros(3)},
+    "`target` must hold class numbers or probabilities": {"target": torch.zeros(3, 4).bool()},
+    "`ignore_index` must be negative": {"target": torch.zeros(3, 4), "ignore_index": 0},
+    "`weight` must hold one floating-point number for each of the 4 classes held": {"weight": torch.ones(5)},
+    r"has shape \(4,\) and dtype torch.int64": {"weight": torch.ones(4).long()},
+    "`weighting` must be one of": {"weighting": "examples"},
     "`target` must hold whole numbers from 0 to 3": {"target": torch.tensor([0, 4, 1])},
     "`background` must have shape": {"background": torch.ones(5)},
     "`label_smoothing` must be one number": {"label_smoothing": torch.ones(2)},
@@ -148,12 +186,39 @@ def test_a_wrong_argument_is_told_before_anybody_waits_for_a_message(sentence, m
         parallel_cross_entropy(**right | mistake)
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_second_derivative_is_refused():
-    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
-    try:
-        logits = torch.randn(3, 4, requires_grad=True)
-        value = parallel_cross_entropy(logits, torch.tensor([0, 1, 2]), first_class=0, classes=4)
-        with pytest.raises(RuntimeError, match="no second derivative"):
-            torch.autograd.grad(value, logits, create_graph=True)
-    finally:
-        distributed.destroy_process_group()
+    logits = torch.randn(3, 4, requires_grad=True)
+    value = parallel_cross_entropy(logits, torch.tensor([0, 1, 2]), first_class=0, classes=4)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(value, logits, create_graph=True)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("target", [torch.tensor([0, 1, 2]), torch.eye(4)[:3]], ids=["labels", "rows"])
+def test_smoothing_weights_and_probabilities_send_no_message_of_their_own(target, monkeypatch):
+    messages, send = [], distributed.all_reduce
+    monkeypatch.setattr(distributed, "all_reduce", lambda *what: (messages.append(what), send(*what)))
+    given = {"input": torch.randn(3, 4), "target": target, "first_class": 0, "classes": 4}
+    parallel_cross_entropy(**given, label_smoothing=0.1, weight=torch.ones(4))
+    assert len(messages) == 2
+    parallel_cross_entropy(**given, label_smoothing=0.1, weight=torch.ones(4), parts=True)
+    assert len(messages) == 2 + 3
+
+
+@pytest.mark.usefixtures("alone")
+def test_autocast_changes_nothing():
+    logits = torch.randn(3, 40)
+    given = {"target": torch.tensor([0, 1, 2]), "first_class": 0, "classes": 40, "label_smoothing": 0.1}
+    want = parallel_cross_entropy(logits, **given)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(parallel_cross_entropy(logits, **given), want)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_true_class_that_is_out_costs_infinity_even_where_its_share_is_below_zero():
+    """Under "others" the label gives up more than it has at an alpha above 1 - 1/K."""
+    given = {"input": torch.tensor([[-torch.inf, 1.0, 2.0]]).double(), "target": torch.tensor([0])}
+    smoothing = {"label_smoothing": 1.0, "convention": "others"}
+    got = parallel_cross_entropy(**given, **smoothing, first_class=0, classes=3)
+    assert got == judged_by_reference(given | smoothing, "mean")[0] == torch.inf

@@ -1,19 +1,26 @@
 r"""Cross entropy with label smoothing where each process holds the logits of some of the classes.
 
-With m the largest logit of a row over all processes, u the background before it is divided by its sum, and sums
-over the classes that a process holds and that take part,
+With c the largest logit of a row over all processes, t the distribution of its label (of a class number: 1 at it), u
+the background before it is divided by its sum, w class weights, and sums over the classes that a process holds and that
+take part,
 
-    S = sum exp(z_k - m),    B = sum u_k (z_k - m),    U = sum u_k,    T = z_y - m where the label y is held, else 0,
+    S = sum exp(z_k - c),    T = sum w_k t_k (z_k - c),    B = sum w_k u_k (z_k - c),    U = sum u_k,
+    L = sum w_k t_k,    V = sum w_k u_k,
 
-four numbers of a row decide it once they are added up over the processes:
+six numbers of a row decide it once they are added up over the processes, and four where L is 1 and V is U: without
+weights, with class numbers. Then with the masses m of a row over all classes, and their sum M,
 
-    loss = (1 - a) (log S - T) + a (log S - B / U),    d loss / d z_k = exp(z_k - m) / S - (1 - a) [k = y] - a u_k / U,
+    m_k = (1 - a) w_k t_k + a w_k u_k / U,    M = (1 - a) L + a V / U,
+    loss = (1 - a) (L log S - T) + a (V log S - B) / U,    d loss / d z_k = M exp(z_k - c) / S - m_k,
 
-and the gradient needs no further message. A hard loss sends three all-reduces of a number for each row (m, S, T);
-here it is one of m and one of all four sums. K, the number of classes that a convention counts, is U and never
-the width of a shard; taking K and the mean from the shard is what makes the smoothed loss of Megatron-LM
-(`vocab_parallel_cross_entropy`) another loss. Sources: Shoeybi et al. 2019, sec. 3, arXiv:1909.08053 (the hard
-loss); Szegedy et al. 2016, sec. 7, arXiv:1512.00567.
+and the gradient needs no further message. Weights of examples are in none of these sums, and multiply the row by a
+seventh, sum w_k t_k. A hard loss sends three all-reduces of a number for each row (c, S, T); here it is one of c and
+one of all the sums. The floor of `parts` sums over m, which nobody knows before, and sends one more.
+
+K, the number of classes that a convention counts, is U and never the width of a shard; taking K and the mean from the
+shard is what makes the smoothed loss of Megatron-LM (`vocab_parallel_cross_entropy`) another loss. Sources: Shoeybi et
+al. 2019, sec. 3, arXiv:1909.08053 (the hard loss); Szegedy et al. 2016, sec. 7, arXiv:1512.00567; for weights and
+parts, `weighting` and `parts`.
 """
 
 from typing import Any, NamedTuple
@@ -21,10 +28,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
+from .. import _checks
 from ..targets.conventions import Convention, effective_alpha, known
 from ..targets.soft import go_together
 from .arguments import judge_alpha, judge_labels, judge_rowwise, meant_reduction
 from .kernels.eager import precision
+from .parts import Parts
 from .tracing import readable
 from .weighting import reduced
 
@@ -36,26 +45,35 @@ def parallel_cross_entropy(
     first_class: int | None = None,
     classes: int | None = None,
     group: Any = None,
+    weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float | Tensor = 0.0,
     convention: Convention | str = Convention.UNIFORM,
     background: Tensor | None = None,
     padding_index: int | None = None,
-) -> Tensor:
+    weighting: str = "torch",
+    parts: bool = False,
+) -> Any:
     r"""`cross_entropy` over the processes of a group, each with the logits of its own classes; the same on all.
 
     input: this process's logits, (..., held), for classes `first_class` to `first_class` + held - 1; or a DTensor
         (..., classes) that one axis of its mesh shards by its last axis and the others replicate, which says
         `first_class` and `group` itself. Shards may differ in width, and be empty. A logit of -inf takes its
         class out of the row.
-    target: class numbers counted over the whole vocabulary, (...), the same on all processes.
+    target: class numbers counted over the whole vocabulary, (...), the same on all processes; or this process's part
+        of the probabilities, (..., held).
     classes: how many there are over all shards. Columns from this number on are padding of the vocabulary: no
-        class, no background, gradient exactly 0. A DTensor's own width if `None`.
+        class, no background, gradient exactly 0, and what `target`, `weight` or `background` hold there is dropped.
+        A DTensor's own width if `None`.
     group: the processes that hold the shards, as torch.distributed names them; all if `None`.
+    weight: this process's part of the class weights, (held), cut as the logits are; all processes give one, or none.
+        The mean divides by the weights of all labels, whoever holds them.
     label_smoothing: a number, or one for each row, (...); the same on all processes.
     background: this process's part of the probabilities that take what the label gives up, (held) or (..., held).
-        What lies on padding or on a class of -inf is dropped, and the rest divided by its sum over the processes.
+        What lies on a class of -inf is dropped too, and the rest divided by its sum over the processes.
+    weighting, parts: as in `cross_entropy`; the same on all processes, as every argument that is no shard. `parts`
+        send one more message, of a number for each row.
 
     All other arguments are those of `cross_entropy`. The gradient is that of this process's logits, as in every
     vocabulary-parallel loss: each process calls backward on the same number. Nothing else gets a gradient. Sums are
@@ -74,33 +92,35 @@ def parallel_cross_entropy(
     (0.3728..., [[-0.146, 0.073, 0.073, 0.0]])
     """
     meant_reduction(None, None, reduction)
+    _checks.one_of("weighting", weighting, ("torch", "example"))
     convention = Convention(convention)
     judge_alpha(label_smoothing, convention)
     local, shard = _shard(input, first_class, classes, group)
     convention = known(convention, shard.classes)
     go_together(convention, background, padding_index, shard.classes)
     places = local.shape[:-1]
-    _judge(local, target, background, shard)
-    rows = target.reshape(-1).long()
-    ignored = rows == ignore_index
-    if padding_index is not None:
-        ignored = ignored | (rows == padding_index)
-    rows = rows.masked_fill(ignored, 0)
-    if rows.numel() and readable(rows):
-        judge_labels(int(rows.min()), int(rows.max()), shard.classes)
+    _judge(local, target, weight, background, ignore_index, shard)
     alpha: Any = label_smoothing
     if isinstance(alpha, Tensor):
         judge_rowwise(alpha, tuple(places))
         alpha = alpha.detach().expand(places).reshape(-1).to(precision(local.dtype))
 
+    rows = places.numel()
+    if target.is_floating_point():
+        label, ignored = target.reshape(rows, target.shape[-1]), None
+    else:
+        label, ignored = _labels(target.reshape(-1).long(), ignore_index, padding_index, shard.classes)
     if background is not None and background.ndim > 1:
-        background = background.reshape(len(rows), background.shape[-1])
-    smoothing = (convention, background, padding_index)
-    losses: Any = _Losses.apply(
-        local.reshape(len(rows), local.shape[-1]), rows, ignored, alpha, smoothing, shard
-    )
-    value = reduced(losses, divisor=None, ignored=ignored, reduction=reduction)
-    return value.reshape(places) if reduction == "none" else value
+        background = background.reshape(rows, background.shape[-1])
+    asked = _Asked(alpha, convention, background, padding_index, weight, weighting, parts)
+    found: Any = _Losses.apply(local.reshape(rows, local.shape[-1]), label, ignored, asked, shard)
+    losses, divisor, nll, excess = found
+
+    def whole(values: Tensor) -> Tensor:
+        value = reduced(values, divisor=divisor, ignored=ignored, reduction=reduction)
+        return value.reshape(places) if reduction == "none" else value
+
+    return Parts(whole(losses), whole(nll), whole(excess), whole(nll).exp()) if parts else whole(losses)
 
 
 class Shard(NamedTuple):
@@ -111,56 +131,114 @@ class Shard(NamedTuple):
     group: Any
 
 
+class _Asked(NamedTuple):
+    """What is to be made of the logits."""
+
+    alpha: Any
+    convention: Convention
+    background: Tensor | None
+    padding_index: int | None
+    weight: Tensor | None
+    weighting: str
+    parts: bool
+
+
 class _Losses(torch.autograd.Function):
-    """One number for each row. Its gradient is formed at once, as the sums that it needs will not come again."""
+    """A number for each row, its part of the mean's divisor (`None`: 1), and if asked for, its NLL and its excess.
+
+    The gradient is formed at once, as the sums that it needs will not come again.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, label: Tensor, ignored: Tensor, alpha: Any, smoothing: Any, shard: Shard
-    ) -> Tensor:
-        convention, background, padding_index = smoothing
-        held = torch.arange(shard.first, shard.first + logits.shape[1], device=logits.device)
-        z = logits.to(precision(logits.dtype), copy=True).masked_fill_(ignored[:, None], 0.0)
-        z.masked_fill_(held >= shard.classes, -torch.inf)
-        z -= _centre(z, shard)
-        out = z.isneginf()
-        share = z.new_ones(held.shape) if background is None else background.to(z.dtype)
-        if padding_index is not None:
-            share = share * (held != padding_index)
-
-        mine = (label >= shard.first) & (label < shard.first + len(held))
-        place = (label - shard.first).where(mine, 0)[:, None]
-        own = z.gather(1, place)[:, 0].where(mine, 0.0) if len(held) else z.new_zeros(label.shape)
-        sums = torch.stack([z.exp().sum(1), own, *_background_sums(z, share, out)])
-        distributed.all_reduce(sums, distributed.ReduceOp.SUM, shard.group)
-        total, own, weighted, mass = sums
-
-        some = mass > 0
-        count = mass + (
-            0 if padding_index is None else 1
-        )  # means something for conventions without a background
-        a = some.to(z.dtype) * effective_alpha(alpha, classes=count, convention=convention)
-        of_label = torch.where(own.isneginf(), torch.inf, total.log() - own)
-        of_background = torch.where(some, total.log() - weighted / mass, 0.0)
-        loss = torch.where(a == 1, 0.0, (1 - a) * of_label) + a * of_background
-
-        if ctx.needs_input_grad[0]:
-            slope = z.exp_().div_(total[:, None]).sub_(share * (a / mass.where(some, 1.0))[:, None])
-            if len(held):
-                slope.scatter_add_(1, place, (a - 1).where(mine, 0.0)[:, None])
-            ctx.save_for_backward(slope.masked_fill_(out | ignored[:, None], 0.0))
-            ctx.dtype = logits.dtype
-        return loss.masked_fill(ignored, 0.0)
+        ctx: Any, logits: Tensor, label: Tensor, ignored: Tensor | None, asked: _Asked, shard: Shard
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        with torch.autocast(logits.device.type, enabled=False):  # it would form B and U in half precision
+            loss, divisor, nll, excess, slope = _answer(
+                logits, label, ignored, asked, shard, slope=ctx.needs_input_grad[0]
+            )
+        ctx.save_for_backward(slope)
+        ctx.dtype = logits.dtype
+        ctx.mark_non_differentiable(*(one for one in (divisor, nll, excess) if one is not None))
+        return loss, divisor, nll, excess
 
     @staticmethod
-    def backward(ctx: Any, *incoming: Tensor) -> Any:
+    def backward(ctx: Any, *incoming: Any) -> Any:
         if torch.is_grad_enabled():  # a constant slope would be a wrong second derivative, and a silent one
             raise RuntimeError(
                 "`parallel_cross_entropy` has no second derivative, which needs messages of its own, but got "
                 "`create_graph`. Gather the logits and use `cross_entropy`."
             )
         (slope,) = ctx.saved_tensors
-        return (slope * incoming[0][:, None]).to(ctx.dtype), None, None, None, None, None
+        return (slope * incoming[0][:, None]).to(ctx.dtype), None, None, None, None
+
+
+class _Held(NamedTuple):
+    """What this process holds of the targets, nothing of it on padding."""
+
+    place: Tensor | None
+    """The column of a label that is a class number, (rows, 1), or (rows, 0) where no column is held; else `None`."""
+    label: Tensor
+    """w t there, or t if weights are of examples; 0 where another process holds the label."""
+    of_label: Tensor
+    """w t there."""
+    share: Tensor
+    """u, one row for all or one each."""
+    weighed: Tensor
+    """w u, or u if weights are of examples."""
+
+
+def _answer(
+    logits: Tensor, label: Tensor, ignored: Tensor | None, asked: _Asked, shard: Shard, *, slope: bool
+) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+    """What `_Losses` returns, and the slope of each loss by its logits, `None` unless wanted."""
+    classes = torch.arange(shard.first, shard.first + logits.shape[1], device=logits.device)
+    z = logits.to(precision(logits.dtype), copy=True)
+    if ignored is not None:
+        z.masked_fill_(ignored[:, None], 0.0)
+    z.masked_fill_(classes >= shard.classes, -torch.inf)
+    z -= _centre(z, shard)
+    out = z.isneginf()
+
+    held = _held(label, asked, classes, shard, z.dtype)
+    sums = [z.exp().sum(1), _own(z, held)]
+    sums += [_sum(held.weighed, z.masked_fill(out, 0.0)), _sum(held.share, ~out)]
+    if asked.weight is not None or held.place is None:
+        sums += [held.label.sum(1), held.of_label.sum(1), _sum(held.weighed, ~out)]
+    everywhere = torch.stack(sums)
+    distributed.all_reduce(everywhere, distributed.ReduceOp.SUM, shard.group)
+    total, own, weighted, mass, *others = everywhere
+    one = torch.ones_like(total)
+    labels, of_label, backgrounds = others or (one, one, mass)
+
+    some = mass > 0
+    # means something for conventions without a background
+    count = mass + (0 if asked.padding_index is None else 1)
+    a = some.to(z.dtype) * effective_alpha(asked.alpha, classes=count, convention=asked.convention)
+    row = of_label if asked.weighting == "example" and asked.weight is not None else one
+    share, amount = row * (1 - a), row * a / mass.where(some, 1.0)
+    label_cost = torch.where(own.isneginf(), torch.inf, torch.xlogy(labels, total) - own)
+    loss = _times(share, label_cost) + amount * (torch.xlogy(backgrounds, total) - weighted)
+    by_weight = asked.weight is not None and (asked.weighting == "example" or held.place is not None)
+    divisor = of_label if by_weight else None
+    if not (slope or asked.parts):
+        return loss, divisor, None, None, None
+
+    masses = held.weighed * amount[:, None]
+    of_labels = share[:, None] * held.label
+    masses = masses + of_labels if held.place is None else masses.scatter_add_(1, held.place, of_labels)
+    whole = share * labels + amount * backgrounds
+    nll = excess = None
+    if asked.parts:
+        nll = _times(row, label_cost)
+        information = torch.xlogy(masses, masses).masked_fill_(out, 0.0).sum(1)
+        distributed.all_reduce(information, distributed.ReduceOp.SUM, shard.group)
+        excess = loss - (torch.xlogy(whole, whole) - information)
+    if not slope:
+        return loss, divisor, nll, excess, None
+    lost = out if ignored is None else out | ignored[:, None]
+    slopes = z.exp_().mul_((whole / total)[:, None]).sub_(masses).masked_fill_(lost, 0.0)
+    return loss, divisor, nll, excess, slopes
 
 
 def _centre(z: Tensor, shard: Shard) -> Tensor:
@@ -170,12 +248,47 @@ def _centre(z: Tensor, shard: Shard) -> Tensor:
     return highest.masked_fill_(highest.isneginf(), 0.0)[:, None]
 
 
-def _background_sums(z: Tensor, share: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    """B and U of the head of this module, over the classes held here."""
-    inside, there = z.masked_fill(out, 0.0), (~out).to(z.dtype)
-    if share.ndim == 1:
-        return inside @ share, there @ share
-    return (inside * share).sum(1), (there * share).sum(1)
+def _held(label: Tensor, asked: _Asked, classes: Tensor, shard: Shard, dtype: torch.dtype) -> _Held:
+    """Targets and weights on the classes held here."""
+
+    def numbers(of_classes: Tensor) -> Tensor:
+        return of_classes.to(dtype).masked_fill(classes >= shard.classes, 0.0)
+
+    if label.is_floating_point():
+        place, probability = None, numbers(label)
+    else:
+        place = (label - shard.first)[:, None][:, : len(classes)]
+        mine = (place >= 0) & (place < len(classes))
+        place, probability = place.where(mine, 0), mine.to(dtype)
+
+    share = numbers(torch.ones_like(classes) if asked.background is None else asked.background)
+    if asked.padding_index is not None:
+        share = share * (classes != asked.padding_index)
+    if asked.weight is None:
+        return _Held(place, probability, probability, share, share)
+    weight = numbers(asked.weight)
+    of_label = probability * (weight if place is None else weight[place])
+    if asked.weighting == "example":
+        return _Held(place, probability, of_label, share, share)
+    return _Held(place, of_label, of_label, share, share * weight)
+
+
+def _own(z: Tensor, held: _Held) -> Tensor:
+    """T of the head of this module; -inf where the label has mass on a class that is out."""
+    there = z if held.place is None else z.gather(1, held.place)
+    out = there.isneginf()
+    inside = (held.label * there.masked_fill(out, 0.0)).sum(1)
+    return inside.masked_fill((out & (held.label != 0)).any(1), -torch.inf)
+
+
+def _sum(numbers: Tensor, rows: Tensor) -> Tensor:
+    """<numbers, row> for each row, with one row of numbers for all or one each."""
+    return rows.to(numbers.dtype) @ numbers if numbers.ndim == 1 else (rows * numbers).sum(1)
+
+
+def _times(share: Tensor, cost: Tensor) -> Tensor:
+    """Their product; an infinite cost is none without mass, as 0 log 0 = 0, and infinite with any."""
+    return torch.where(cost.isinf(), torch.where(share == 0, 0.0, cost), share * cost)
 
 
 def _shard(
@@ -213,25 +326,72 @@ def _shard(
     return sharded.to_local(), Shard(first, classes, mesh.get_group(axes[0]))
 
 
-def _judge(local: Tensor, target: Tensor, background: Tensor | None, shard: Shard) -> None:
+def _labels(
+    rows: Tensor, ignore_index: int, padding_index: int | None, classes: int
+) -> tuple[Tensor, Tensor]:
+    """Classes that can be looked up, all in range, and which of the rows are not to count."""
+    ignored = rows == ignore_index
+    if padding_index is not None:
+        ignored = ignored | (rows == padding_index)
+    rows = rows.masked_fill(ignored, 0)
+    if rows.numel() and readable(rows):
+        judge_labels(int(rows.min()), int(rows.max()), classes)
+    return rows, ignored
+
+
+def _judge(
+    local: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    background: Tensor | None,
+    ignore_index: int,
+    shard: Shard,
+) -> None:
     if not local.is_floating_point() or local.ndim == 0:
         raise TypeError(
             f"`input` must hold logits as floating-point numbers, (..., held), but has shape {tuple(local.shape)} "
             f"and dtype {local.dtype}. Keep the class axis last."
-        )
-    places = local.shape[:-1]
-    if target.shape != places or target.is_floating_point() or target.dtype == torch.bool:
-        raise ValueError(
-            f"`target` must hold a class number for each row, shape {tuple(places)}, but has {tuple(target.shape)} "
-            f"and dtype {target.dtype}. Probabilities are not for this function."
         )
     if not (shard.first >= 0 and shard.classes >= 1):
         raise ValueError(
             f"`first_class` must be at least 0 and `classes` at least 1, but got {shard.first!r} and "
             f"{shard.classes!r}. Count classes over all shards, from 0."
         )
+    _judge_target(local, target, ignore_index)
+    if weight is not None and (weight.shape != local.shape[-1:] or not weight.is_floating_point()):
+        raise ValueError(
+            f"`weight` must hold one floating-point number for each of the {local.shape[-1]} classes held here, but "
+            f"has shape {tuple(weight.shape)} and dtype {weight.dtype}. Cut it as the logits are cut."
+        )
     if background is not None and background.shape not in (local.shape[-1:], local.shape):
         raise ValueError(
             f"`background` must have shape {tuple(local.shape[-1:])} or {tuple(local.shape)}, this process's part, "
             f"but has {tuple(background.shape)}. Cut it as the logits are cut."
+        )
+
+
+def _judge_target(local: Tensor, target: Tensor, ignore_index: int) -> None:
+    places = local.shape[:-1]
+    if target.dtype == torch.bool or target.is_complex():
+        raise TypeError(
+            f"`target` must hold class numbers or probabilities, but has dtype {target.dtype}. "
+            "Call `.long()` or `.float()` on it."
+        )
+    if not target.is_floating_point():
+        if target.shape != places:
+            raise ValueError(
+                f"`target` of class numbers must hold one for each row, shape {tuple(places)}, but has "
+                f"{tuple(target.shape)}. Call `.float()` on it if it holds probabilities."
+            )
+        return
+    if target.shape != local.shape:
+        raise ValueError(
+            f"`target` of floating-point probabilities must have the shape of this process's logits, "
+            f"{tuple(local.shape)}, but has {tuple(target.shape)}. Cut it as they are cut, or call `.long()` on it "
+            "if it holds class numbers."
+        )
+    if ignore_index >= 0:
+        raise ValueError(
+            "`ignore_index` must be negative, which means unused, where `target` holds probabilities, "
+            f"but got {ignore_index}. Drop the rows to be ignored."
         )
