@@ -18,7 +18,6 @@ path two products with vectors and a second gradient of the head: 0.95, and 62.5
 """
 
 import argparse
-import platform
 import subprocess
 import sys
 import time
@@ -28,11 +27,10 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from machine import machine
 from torch import Tensor
 from torch.nn import functional
 
-import smoothlab
-from smoothlab import _rows
 from smoothlab.torch import linear_cross_entropy, smooth_any
 
 ALPHA = 0.1
@@ -141,21 +139,6 @@ def peak(name: str, chosen: argparse.Namespace) -> float:
     return held("VmHWM") - before
 
 
-def machine(chosen: argparse.Namespace) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        processor = f"{model}, {sum(line.startswith('processor') for line in lines)} cores"
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    if chosen.device == "cuda":
-        processor = f"{torch.cuda.get_device_name()}, {processor}"
-    return (
-        f"{processor}; {_rows.INSTRUCTIONS[0]}; {platform.system()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, smoothlab {smoothlab.__version__}"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shape", default="2048x512x32000", help="rows x features x classes")
@@ -176,7 +159,8 @@ def main() -> None:
         return
 
     print("python benchmarks/linear.py", *sys.argv[1:])
-    print(machine(chosen))
+    devices = [torch.cuda.get_device_name()] if chosen.device == "cuda" else []
+    print(machine(f"torch {torch.__version__}", *devices))
     print(f"{chosen.shape} {chosen.dtype}, {chosen.threads} threads, median of {chosen.rounds} rounds\n")
     taken = times(chosen)
     print(f"{'':<18} {'seconds':>8} {'of naive':>9} {'least':>6} {'most':>6} {'peak MiB':>9}")

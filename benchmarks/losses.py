@@ -24,7 +24,6 @@ formulas are written out from the sources named beside them, since those package
 import argparse
 import ctypes
 import gc
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -47,10 +46,10 @@ if __name__ == "__main__" and "--keep-pages" in sys.argv:
     keep_pages()
 
 import torch  # noqa: E402  after its allocator has been told
+from machine import machine  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-import smoothlab  # noqa: E402
 from smoothlab import _rows  # noqa: E402
 from smoothlab.torch import cross_entropy  # noqa: E402
 from smoothlab.torch.kernels import rows  # noqa: E402
@@ -243,19 +242,6 @@ def gradient(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------- the tables
 
 
-def machine() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        processor = f"{model}, {sum(line.startswith('processor') for line in lines)} cores"
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    return (
-        f"{processor}; {_rows.INSTRUCTIONS[0]}; {platform.system()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, smoothlab {smoothlab.__version__}"
-    )
-
-
 def compare(shape: tuple[int, int, torch.dtype], rounds: int) -> list[str]:
     """Prints the table of one shape; hands back what it says of the goals."""
     batch, classes, dtype = shape
@@ -294,7 +280,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
 
-    print(machine())
+    print(machine(f"torch {torch.__version__}"))
     print(f"python {' '.join(sys.argv)}")
     print(f"{chosen.threads} threads, {chosen.rounds} rounds, alpha {ALPHA}; " + (
         "the allocator keeps its pages" if chosen.keep_pages else "the default allocator"

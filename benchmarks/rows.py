@@ -13,16 +13,14 @@ whoever else uses the machine slows both sides. `read` is numpy.max by as many t
 """
 
 import argparse
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 
 import numpy as np
+from machine import machine
 
-import smoothlab
 from smoothlab import _rows
 
 SHAPES = [(4096, 1000), (512, 32000), (256, 128000), (2048, 50257), (8192, 10), (8192, 100), (100_000, 1000)]
@@ -66,19 +64,6 @@ def measure(todo: dict[str, Callable[[], object]], rounds: int) -> dict[str, lis
     return {name: taken[1:] for name, taken in times.items()}  # the first round warms up
 
 
-def machine() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        processor = f"{model}, {sum(line.startswith('processor') for line in lines)} cores"
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    return (
-        f"{processor}; {_rows.INSTRUCTIONS[0]}; {platform.system()}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, smoothlab {smoothlab.__version__}"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -86,7 +71,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one small shape, to see that it runs")
     chosen = parser.parse_args()
 
-    print(machine())
+    print(machine(f"NumPy {np.__version__}"))
     print(
         f"{chosen.threads} threads, median of {chosen.rounds} rounds; each kernel as a multiple of the copy\n"
     )

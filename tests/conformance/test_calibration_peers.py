@@ -90,6 +90,23 @@ def test_the_temperature_is_the_root_that_brent_finds(temperature):
     np.testing.assert_allclose(Temperature().fit(logits, labels).temperature_, 1 / root, rtol=1e-11)
 
 
+@pytest.mark.parametrize("bounds", [(0.5, 1.2), (1.2, 2.5), (2.5, 9.0)], ids=["below", "around", "above"])
+def test_between_bounds_the_temperature_is_the_least_that_scipy_finds_there(bounds):
+    def nll(temperature):
+        return -special.log_softmax(LOGITS / temperature, 1)[np.arange(3000), LABELS].mean()
+
+    want = optimize.minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    fitted = Temperature(bounds=bounds).fit(LOGITS, LABELS)
+    # it searches by golden section, as above, and stays inside by a few of its tolerances
+    np.testing.assert_allclose(fitted.temperature_, want.x, rtol=1e-6)
+    np.testing.assert_allclose(fitted.nll_after_, want.fun, rtol=1e-7)
+    inside = bounds[0] < 1.7 < bounds[1]
+    assert (fitted.temperature_ in bounds, fitted.status_) == (
+        not inside,
+        Status.OK if inside else Status.AT_BOUND,
+    )
+
+
 def test_the_distribution_of_right_answers_is_that_of_scipy():
     chances = confidences(LOGITS)[:300]
     want = stats.poisson_binom.cdf(np.arange(301), chances)

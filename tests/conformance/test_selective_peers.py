@@ -120,6 +120,13 @@ def test_the_debiased_errors_are_those_of_their_authors(kind, square, absolute):
     np.testing.assert_allclose(got, absolute, atol=4 * 0.007 / np.sqrt(20_000) + 5e-7)
 
 
+def test_a_bin_of_one_example_adds_its_weight_alone_to_the_debiased_square():  # as in the authors' code
+    confidences, correct = np.append(np.full(8, 0.9), 0.1), np.arange(9) % 2 == 0
+    got = calibration_error(confidences, correct, norm="square", debiased=True)
+    # of eight with a gap of 0.4 half are right, which has the variance 1/4 over 7
+    np.testing.assert_allclose(got, np.sqrt(8 / 9 * (0.4**2 - 0.25 / 7)), rtol=1e-14)
+
+
 # Where peers fail; each test is one of their measured failures, turned round.
 
 

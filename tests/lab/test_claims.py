@@ -1,7 +1,6 @@
-import numpy as np
 import pytest
 
-from smoothlab.lab import Evidence, Outcome, judge, paper
+from smoothlab.lab import Outcome, judge, paper
 from smoothlab.lab.images import LISTED as MEASURES
 
 ALPHAS = (0.0, 0.05, 0.1, 0.2)
@@ -20,24 +19,23 @@ LEVELS = {
 }
 
 
-def evidence(seeds: int = 10, **changed: tuple[float, ...]) -> Evidence:
-    """Invented runs: the levels above, with a little noise that the seeds of one measure share."""
-    noise = np.random.default_rng(7).normal(0, 1e-3, (len(MEASURES), 1, seeds))
-    own = np.random.default_rng(8).normal(0, 2e-4, (len(MEASURES), len(ALPHAS), seeds))
-    levels = {**LEVELS, **changed}
-    values = {
-        measure.name: np.array(levels.get(measure.name, (0.0,) * 4))[:, None] + noise[index] + own[index]
-        for index, measure in enumerate(MEASURES)
-    }
-    return Evidence({"alpha": ALPHAS, "seed": tuple(range(seeds))}, values, {})
+@pytest.fixture
+def evidence(invented):
+    """Of the levels above, or of others for the measures named."""
+
+    def make(*, seeds=10, **changed):
+        levels = {**dict.fromkeys((measure.name for measure in MEASURES), (0.0,) * 4), **LEVELS, **changed}
+
+        def said(alpha):
+            return {name: each[ALPHAS.index(alpha)] for name, each in levels.items()}
+
+        return invented({"alpha": ALPHAS}, said, seeds=seeds)
+
+    return make
 
 
-def outcomes(of: Evidence) -> dict[str, Outcome]:
-    return {verdict.claim: verdict.outcome for verdict in judge(paper.IMAGES, of)}
-
-
-def test_evidence_as_the_paper_has_it_passes_and_the_warning_is_out_of_its_regime():
-    assert outcomes(evidence()) == {
+def test_evidence_as_the_paper_has_it_passes_and_the_warning_is_out_of_its_regime(evidence, outcomes):
+    assert outcomes(paper.IMAGES, evidence()) == {
         **dict.fromkeys(["S1", "S2", "S3", "S5", "S6", "S7", "S9", "S10"], Outcome.PASS),
         "S8": Outcome.OUT_OF_REGIME,
     }
@@ -56,17 +54,19 @@ def test_evidence_as_the_paper_has_it_passes_and_the_warning_is_out_of_its_regim
         ("S10", "nll", (0.7, 0.6, 0.6, 0.5)),
     ],
 )
-def test_evidence_against_a_claim_fails_it(claim, measure, levels):
-    assert outcomes(evidence(**{measure: levels}))[claim] is Outcome.FAIL
+def test_evidence_against_a_claim_fails_it(claim, measure, levels, evidence, outcomes):
+    assert outcomes(paper.IMAGES, evidence(**{measure: levels}))[claim] is Outcome.FAIL
 
 
-def test_a_calibrated_network_swaps_the_claim_and_the_warning():
-    calibrated = outcomes(evidence(validation_gap=(0.01, 0, 0, 0), ece=(0.01, 0.05, 0.09, 0.15)))
+def test_a_calibrated_network_swaps_the_claim_and_the_warning(evidence, outcomes):
+    calibrated = outcomes(
+        paper.IMAGES, evidence(validation_gap=(0.01, 0, 0, 0), ece=(0.01, 0.05, 0.09, 0.15))
+    )
     assert calibrated["S6"] is Outcome.OUT_OF_REGIME
     assert calibrated["S8"] is Outcome.PASS
 
 
-def test_geometry_is_not_judged_on_a_network_that_does_not_fit_its_training_set():
+def test_geometry_is_not_judged_on_a_network_that_does_not_fit_its_training_set(evidence):
     undertrained = judge(paper.IMAGES, evidence(train_accuracy=(0.8, 0.8, 0.8, 0.8)))
     for verdict in undertrained[:3]:
         assert verdict.outcome is Outcome.OUT_OF_REGIME
@@ -74,25 +74,24 @@ def test_geometry_is_not_judged_on_a_network_that_does_not_fit_its_training_set(
         assert "80.0%" in verdict.note
 
 
-def test_two_seeds_decide_nothing():
-    decided = set(outcomes(evidence(seeds=2)).values())
+def test_two_seeds_decide_nothing(evidence, outcomes):
+    decided = set(outcomes(paper.IMAGES, evidence(seeds=2)).values())
     assert decided == {Outcome.UNDECIDED, Outcome.OUT_OF_REGIME}
 
 
-def test_no_run_at_all_decides_nothing():
-    empty = {name: np.full_like(values, np.nan) for name, values in evidence().values.items()}
-    for verdict in judge(paper.IMAGES, Evidence({"alpha": ALPHAS, "seed": tuple(range(10))}, empty, {})):
+def test_no_run_at_all_decides_nothing(evidence, nothing):
+    for verdict in judge(paper.IMAGES, nothing(evidence())):
         assert verdict.outcome in (Outcome.UNDECIDED, Outcome.OUT_OF_REGIME)
         assert verdict.estimate.n == 0
 
 
-def test_alpha_is_chosen_on_validation_data_even_where_test_data_would_choose_another():
+def test_alpha_is_chosen_on_validation_data_even_where_test_data_would_choose_another(evidence):
     chosen = evidence(validation_ece=(0.1, 0.05, 0.02, 0.1), ece=(0.09, 0.01, 0.05, 0.1))
     effect = {verdict.claim: verdict.effect for verdict in judge(paper.IMAGES, chosen)}
     assert "alpha = 0.1 less" in effect["S6"]
 
 
-def test_p_values_are_corrected_over_the_claims_in_their_regime():
+def test_p_values_are_corrected_over_the_claims_in_their_regime(evidence):
     verdicts = judge(paper.IMAGES, evidence())
     raw = [claim.judge(evidence()).side.p for claim in paper.IMAGES]
     tested = [(verdict.p, p) for verdict, p in zip(verdicts, raw, strict=True) if verdict.p is not None]
@@ -102,6 +101,6 @@ def test_p_values_are_corrected_over_the_claims_in_their_regime():
     assert min(corrected for corrected, _ in tested) == pytest.approx(8 * least)
 
 
-def test_an_alpha_that_was_not_run_is_refused():
+def test_an_alpha_that_was_not_run_is_refused(evidence):
     with pytest.raises(ValueError, match="`alpha` must be one of '0', "):
         evidence().at("ece", 0.3)

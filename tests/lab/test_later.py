@@ -105,6 +105,23 @@ def test_another_loss_is_set_against_smoothing_and_shown_against_hard_labels(evi
     assert maxsup.note == f"Less the hard network's: {compare.difference(other, hard)}."
 
 
+@pytest.mark.parametrize(
+    ("claim", "beside", "note"),
+    [
+        ("S19", ["kinds_accuracy"], "On the kinds that the networks learned, accuracy changes by {}."),
+        ("C2", ["accuracy"], "On the images as they are it changes by {}."),
+        ("C3", ["corrupted_nll"], "Their NLL changes by {}."),
+        ("C4", ["auroc_energy", "auroc_norm"], "By the energy it changes by {}, by the logit norm by {}."),
+    ],
+)
+def test_what_changes_beside_it_is_told_with_its_interval(claim, beside, note, evidence):
+    part = evidence().where(loss=HARD_OR_SMOOTHED)
+    changes = [compare.difference(part.at(name, 0.1), part.at(name, 0.0)) for name in beside]
+    assert next(one for one in later.CLAIMS if one.id == claim).judge(evidence()).note == note.format(
+        *changes
+    )
+
+
 def test_two_seeds_decide_nothing(evidence, outcomes):
     assert set(outcomes(later.CLAIMS, evidence(seeds=2)).values()) == {Outcome.UNDECIDED}
 

@@ -62,41 +62,25 @@ def _s18_norm(evidence: Evidence) -> Finding:
     )
 
 
-def _s19(evidence: Evidence) -> Finding:
-    kinds = compare.difference(*_pair(evidence, "kinds_accuracy"))
-    return Finding(
-        _effect("Probe accuracy"),
-        compare.below(*_pair(evidence, "probe")),
-        note=f"On the kinds that the networks learned, accuracy changes by {kinds}.",
-    )
+def _falls(
+    measure: str,
+    label: str,
+    beside: tuple[str, ...],
+    note: str,
+    regime: Callable[[Evidence], str | None] = lambda part: None,
+) -> Callable[[Evidence], Finding]:
+    """Lower with smoothing than without; the note says in its gaps how the measures `beside` it change."""
 
+    def judge(evidence: Evidence) -> Finding:
+        changes = (compare.difference(*_pair(evidence, name)) for name in beside)
+        return Finding(
+            _effect(label),
+            compare.below(*_pair(evidence, measure)),
+            regime(evidence.where(loss=HARD_OR_SMOOTHED)),
+            note.format(*changes),
+        )
 
-def _c2(evidence: Evidence) -> Finding:
-    clean = compare.difference(*_pair(evidence, "accuracy"))
-    return Finding(
-        _effect("Accuracy on corrupted images"),
-        compare.below(*_pair(evidence, "corrupted_accuracy")),
-        note=f"On the images as they are it changes by {clean}.",
-    )
-
-
-def _c3(evidence: Evidence) -> Finding:
-    likelihood = compare.difference(*_pair(evidence, "corrupted_nll"))
-    return Finding(
-        _effect("ECE on corrupted images"),
-        compare.below(*_pair(evidence, "corrupted_ece")),
-        paper.overconfidence(evidence.where(loss=HARD_OR_SMOOTHED)),
-        f"Their NLL changes by {likelihood}.",
-    )
-
-
-def _c4(evidence: Evidence) -> Finding:
-    energy, norm = (compare.difference(*_pair(evidence, f"auroc_{score}")) for score in ("energy", "norm"))
-    return Finding(
-        _effect("AUROC of unknown classes by maximum probability"),
-        compare.below(*_pair(evidence, "auroc")),
-        note=f"By the energy it changes by {energy}, by the logit norm by {norm}.",
-    )
+    return judge
 
 
 def _against_smoothing(
@@ -151,28 +135,49 @@ CLAIMS = (
         "Smoothing makes features that tell less of other labels.",
         "Kornblith et al. 2021; Zhou et al. 2025: a linear probe falls from 81.4 to 74.6 %",
         "the test accuracy of a linear probe for classes falls, on networks that learned kinds of them",
-        _s19,
+        _falls(
+            "probe",
+            "Probe accuracy",
+            ("kinds_accuracy",),
+            "On the kinds that the networks learned, accuracy changes by {}.",
+        ),
     ),
     Claim(
         "C2",
         "Smoothing costs accuracy on corrupted images.",
         "this project's question",
         "the mean test accuracy over four corruptions at severity 3 falls",
-        _c2,
+        _falls(
+            "corrupted_accuracy",
+            "Accuracy on corrupted images",
+            ("accuracy",),
+            "On the images as they are it changes by {}.",
+        ),
     ),
     Claim(
         "C3",
         "Smoothing calibrates on corrupted images too.",
         "this project's question",
         "the mean ECE over the same falls; guard as S6",
-        _c3,
+        _falls(
+            "corrupted_ece",
+            "ECE on corrupted images",
+            ("corrupted_nll",),
+            "Their NLL changes by {}.",
+            paper.overconfidence,
+        ),
     ),
     Claim(
         "C4",
         "Smoothing makes images of unknown classes harder to tell.",
         "this project's question",
         "the AUROC of known against unknown test images by maximum probability falls",
-        _c4,
+        _falls(
+            "auroc",
+            "AUROC of unknown classes by maximum probability",
+            ("auroc_energy", "auroc_norm"),
+            "By the energy it changes by {}, by the logit norm by {}.",
+        ),
     ),
     Claim(
         "L1",
