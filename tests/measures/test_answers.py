@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from smoothlab._numerics import softmax
-from smoothlab.measures import accuracy, confidences, of_each_class, top_label, within_top
+from smoothlab.measures import (
+    accuracy,
+    brier_decomposition,
+    classwise_calibration_error,
+    classwise_calibration_test,
+    confidences,
+    of_each_class,
+    reliability,
+    top_label,
+    within_top,
+)
 
 # whole logits, so that ties are everywhere; one class may be masked
 LOGITS = arrays(np.float64, (6, 5), elements=st.integers(-3, 3).map(float))
@@ -81,3 +91,22 @@ def test_bad_arguments_get_one_sentence():
         within_top(logits, np.array([0, 3]), k=1)
     with pytest.raises(ValueError, match="row 0 has -1"):
         next(of_each_class(logits, np.array([-1, 0])))
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [reliability, classwise_calibration_error, classwise_calibration_test, brier_decomposition],
+)
+@pytest.mark.parametrize(
+    ("row", "label", "sentence"),
+    [
+        ([0.0, np.nan], 0, "`logits` must be finite, or -inf for a masked class, but row 1 holds nan"),
+        ([0.0, np.inf], 0, "`logits` must be finite, or -inf for a masked class, but row 1 holds inf"),
+        ([-np.inf, -np.inf], 0, "but row 1 masks every class with -inf"),
+        ([0.0, 1.0], 2, "`labels` must lie in 0 to 1, the classes there are, but row 1 has 2"),
+        ([0.0, 1.0], -100, "`labels` must lie in 0 to 1, the classes there are, but row 1 has -100"),
+    ],
+)
+def test_measures_of_answers_need_no_judge_but_the_pass_that_reads_them(measure, row, label, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        measure(np.array([[1.0, 2.0], row]), np.array([1, label]))

@@ -60,9 +60,7 @@ def missing(
             "file. Reuse them with --keep, or start afresh with --store FOLDER."
         )
     wanted = source.study.factors["seed"][:seeds]
-    return tuple(
-        cell for cell in source.study.cells() if cell["seed"] in wanted and cell.key not in records
-    )
+    return tuple(cell for cell in source.study.cells() if cell["seed"] in wanted and cell.key not in records)
 
 
 def run(

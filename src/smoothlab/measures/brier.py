@@ -98,7 +98,6 @@ def brier_decomposition(
     >>> abs(brier_decomposition(logits, labels).score - brier_score(logits, labels)) < 1e-15
     True
     """
-    _checks.logits_and_labels(logits, labels)
     _checks.at_least("bins", bins, 1)
     binning = Binning(binning)
     classes = [_parts(chances, correct, bins, binning) for chances, correct in of_each_class(logits, labels)]

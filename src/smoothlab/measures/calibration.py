@@ -79,7 +79,6 @@ def reliability(
     >>> round(diagram.ece, 3), diagram.p_value < 0.01, diagram.null_low[-1].item()
     (0.482, True, 0.95)
     """
-    _checks.logits_and_labels(logits, labels)
     _checks.at_least("bins", bins, 1)
     _checks.at_least("resamples", resamples, 1)
     return reliability_between(width_edges(bins), *top_label(logits, labels), resamples=resamples, seed=seed)

@@ -134,7 +134,7 @@ def classwise_calibration_test(
     >>> classwise_calibration_test(logits, np.arange(80) % 4 % 3).p_value  # shares of 1/2, 1/4 and 1/4
     1.0
     """
-    _checks.logits_and_labels(logits, labels)
+    _checks.array("logits", logits, axes=2)
     _checks.at_least("resamples", resamples, 1)
     binning, norm = judged(bins, binning, norm)
     n, classes = logits.shape
