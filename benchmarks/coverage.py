@@ -2,12 +2,14 @@
 
 Claim: the 95 % intervals of `smoothlab.measures` cover the truth in about 95 % of the cases or more, for calibrated,
 overconfident and underconfident models alike, from 200 examples on; and a calibrated model is called miscalibrated in
-no more than about 5 % of them.
-Cost: about ten minutes on one core; with --quick, some seconds. NumPy and smoothlab.
+no more than about 5 % of them. Where answers come in clusters, as the labels of a document or the tokens of a sequence
+do, the intervals of clusters cover, and those that take answers as independent do not.
+Cost: about fifteen minutes on one core; with --quick, some seconds. NumPy, SciPy and smoothlab.
 Command: python benchmarks/coverage.py > docs/coverage.md
 
 A model is a law of logits, with labels drawn from softmax(logits / temperature), so that the probability of every
-answer is known and so is the truth of every measure.
+answer is known and so is the truth of every measure. For clusters the normals behind the logits, and those behind the
+labels, have the part rho in common within a cluster; one answer alone is as before, and so are the truths.
 """
 
 import argparse
@@ -19,9 +21,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from scipy.special import log_ndtr
 
 import smoothlab
+from smoothlab import Predictions
 from smoothlab._numerics import softmax
+from smoothlab.audit.clustered import temperature_interval
+from smoothlab.audit.lines import temperature_lines
 from smoothlab.measures import (
     Estimate,
     accuracy_estimate,
@@ -41,9 +47,12 @@ from smoothlab.measures import (
     top_label,
 )
 from smoothlab.measures.binning import Binning, bins_of
+from smoothlab.scaling import Temperature
 
 CLASSES, BINS = 10, 15
 SIZES = (200, 1000, 5000)
+CLUSTERS, ANSWERS = 60, 20
+ALIKE = (0.0, 0.3, 0.8)
 WIDTH, MASS = Binning.WIDTH, Binning.MASS
 
 
@@ -66,6 +75,21 @@ class Model:
         return logits, (logits / self.temperature + random.gumbel(size=(n, CLASSES))).argmax(1)
 
 
+def drawn_in_clusters(
+    model: Model, alike: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits, labels and clusters; each answer alone has the law of the model, whatever the correlation of normals."""
+    clusters = np.repeat(np.arange(CLUSTERS), ANSWERS)
+
+    def normal() -> np.ndarray:
+        own, shared = random.normal(size=(len(clusters), CLASSES)), random.normal(size=(CLUSTERS, CLASSES))
+        return np.sqrt(1 - alike) * own + np.sqrt(alike) * shared[clusters]
+
+    logits = model.scale * normal()
+    gumbel = -np.log(-log_ndtr(normal()))
+    return logits, (logits / model.temperature + gumbel).argmax(1), clusters
+
+
 CALIBRATED = Model("Calibrated", 1.0)
 MODELS = (
     CALIBRATED,
@@ -82,7 +106,7 @@ class Truth:
     def __init__(self, model: Model, size: int) -> None:
         logits = model.logits(size, np.random.default_rng(2025))
         claimed, real = softmax(logits), softmax(logits / model.temperature)
-        top = logits.argmax(1)[:, None]
+        top, self.temperature = logits.argmax(1)[:, None], model.temperature
         self.confidence = np.take_along_axis(claimed, top, 1)[:, 0]
         self.right = np.take_along_axis(real, top, 1)[:, 0]
         wrong = np.cumsum(1 - self.right[np.argsort(-self.confidence)]) / size
@@ -116,6 +140,38 @@ def percentile_bootstrap(
     )
     errors = np.abs(sums.reshape(resamples, BINS)).sum(1) / n
     return Estimate(calibration_error(confidences, correct), *np.quantile(errors, [0.025, 0.975]).tolist(), n)
+
+
+def clustered_intervals(
+    logits: np.ndarray, labels: np.ndarray, clusters: np.ndarray | None, truth: Truth
+) -> Iterator[tuple[str, Estimate, float]]:
+    """As `intervals`, and the temperature, with or without what belongs together."""
+    confidences, correct = top_label(logits, labels)
+    for name, estimate in (
+        ("accuracy", accuracy_estimate(logits, labels, clusters=clusters)),
+        ("NLL", negative_log_likelihood_estimate(logits, labels, clusters=clusters)),
+        ("Brier score", brier_score_estimate(logits, labels, clusters=clusters)),
+        ("confidence gap", confidence_gap_estimate(logits, labels, clusters=clusters)),
+        ("AURC", aurc_estimate(confidences, correct, clusters=clusters)),
+        ("E-AURC", excess_aurc_estimate(confidences, correct, clusters=clusters)),
+        ("AUGRC", augrc_estimate(confidences, correct, clusters=clusters)),
+    ):
+        yield name, estimate, truth.of[name]
+    width = truth.calibration_error(partial(bins_of, bins=BINS))
+    mass = truth.calibration_error(partial(mass_bins_of, confidences))
+    for name, binning, want in (("ECE, equal width", WIDTH, width), ("ECE, equal mass", MASS, mass)):
+        yield (
+            name,
+            calibration_error_estimate(confidences, correct, binning=binning, clusters=clusters),
+            want,
+        )
+    fitted = Temperature().fit(logits, labels)
+    [line] = temperature_lines(fitted)
+    said = Predictions(logits, labels, clusters=clusters)
+    low, high = (
+        (line.interval or (np.nan, np.nan)) if clusters is None else temperature_interval(said, fitted)
+    )
+    yield "temperature", Estimate(fitted.temperature_, low, high, len(labels)), truth.temperature
 
 
 def mass_bins_of(sample: np.ndarray, confidences: np.ndarray) -> np.ndarray:
@@ -209,6 +265,27 @@ def report_intervals(model: Model, repeats: int, population: int) -> None:
     )
 
 
+def report_clusters(model: Model, repeats: int, population: int) -> None:
+    truth = Truth(model, population)
+    covered: dict[str, list[list[bool]]] = {}
+    for i, alike in enumerate(ALIKE):
+        random = np.random.default_rng([CLUSTERS, round(100 * model.temperature), round(100 * alike)])
+        for _ in range(repeats):
+            logits, labels, clusters = drawn_in_clusters(model, alike, random)
+            for j, belonging in enumerate((None, clusters)):
+                for name, estimate, want in clustered_intervals(logits, labels, belonging, truth):
+                    columns = covered.setdefault(name, [[] for _ in range(2 * len(ALIKE))])
+                    columns[2 * i + j].append(estimate.low <= want <= estimate.high)
+    print(f"## {model.name}, {CLUSTERS} clusters of {ANSWERS} answers\n")
+    print(
+        f"Logits {model.scale:g} x normal, labels from softmax(logits / {model.temperature:g}), and of the normals the "
+        "part rho in common within a cluster. `answers` takes answers as independent, `clusters` is the interval of "
+        "clusters.\n"
+    )
+    heads = [f"rho = {alike:g}, {kind}" for alike in ALIKE for kind in ("answers", "clusters")]
+    table(("measure", *heads), ((name, *map(share, covered[name])) for name in covered))
+
+
 def report_sizes(repeats: int) -> None:
     rejected: dict[str, list[list[bool]]] = {}
     for i, n in enumerate(SIZES):
@@ -246,6 +323,8 @@ thinking, and is no part of the package.
 """)
     for model in MODELS:
         report_intervals(model, repeats, population)
+    for model in (CALIBRATED, MODELS[2]):
+        report_clusters(model, repeats, population)
     report_sizes(repeats)
     print(f"Took {time.perf_counter() - start:.0f} s.", file=sys.stderr)
 

@@ -129,16 +129,26 @@ def test_a_file_is_no_folder_for_plots(smoothlab):
     assert "is a file" in done.output
 
 
-def test_what_shares_a_row_of_the_file_is_said_to(smoothlab, tmp_path):
+def test_answers_of_one_row_have_intervals_of_rows_and_no_null_band(smoothlab, tmp_path):
     scores = RANDOM.normal(size=(50, 4))
     np.savez(tmp_path / "multi.npz", logits=scores, labels=(scores > 0.5).astype(int))
     np.savez(tmp_path / "tokens.npz", logits=scores.reshape(10, 5, 4), labels=scores.argmax(1).reshape(10, 5))
-    for words in (["multi.npz", "--task", "multilabel"], ["tokens.npz"]):
-        done = smoothlab(*words, "--json", "audit.json")
+    for words, rows in ((["multi.npz", "--task", "multilabel"], 50), (["tokens.npz"], 10)):
+        done = smoothlab(*words, "--json", "audit.json", "--html", "audit.html")
         assert done.exit_code == 0, done.output
-        assert "come from one row of the file" in " ".join(done.output.split())
-        assert "independent" in json.loads((tmp_path / "audit.json").read_text())["audits"][0]["note"]
-    assert "one row of the file" not in " ".join(smoothlab("hard/test.npz").output.split())
+        assert f"come from {rows} rows of the file" in " ".join(done.output.split())
+        assert max(map(len, done.output.splitlines())) <= 80
+        [found] = json.loads((tmp_path / "audit.json").read_text())["audits"]
+        assert f"{rows} rows" in found["note"]
+        assert all(line["null"] is None and line["p_value"] is None for line in found["measures"].values())
+        with_interval = {name for name, line in found["measures"].items() if line["interval"]}
+        assert with_interval == {
+            "accuracy", "nll", "brier", "gap", "ece", "ece_mass", "aurc", "e_aurc", "augrc"
+        }  # fmt: skip
+        assert not re.search(
+            r"\bnan\b", re.sub(r"<script.*?</script>", "", (tmp_path / "audit.html").read_text(), flags=re.S)
+        )
+    assert "rows of the file" not in " ".join(smoothlab("hard/test.npz").output.split())
 
 
 def test_a_way_out_is_said_in_options(smoothlab, tmp_path):

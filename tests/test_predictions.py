@@ -288,3 +288,11 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
         again = Predictions.load(path)
         assert (again.logits == again.labels[0]).all()
         assert (again.labels == again.labels[0]).all()
+
+
+def test_clusters_are_kept_and_must_not_fall(tmp_path):
+    said = Predictions(np.eye(4), np.arange(4), clusters=np.array([3, 3, 7, 9], np.int16))
+    said.save(tmp_path / "a.safetensors")
+    assert Predictions.load(tmp_path / "a.safetensors").clusters.tolist() == [3, 3, 7, 9]
+    with pytest.raises(ValueError, match="`clusters` must not fall, but row 2 has 1 after 3"):
+        Predictions(np.eye(4), np.arange(4), clusters=np.array([3, 3, 1, 9]))

@@ -27,7 +27,7 @@ def bars() -> "Progress":
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A stream of blocks with a bar for every reading; `stream` has `classes`, `rows` or None, and `blocks()`."""
+    """A stream of blocks with a bar for every reading; `stream` is one of `smoothlab.saved`."""
 
     stream: Any
     name: str
@@ -38,12 +38,24 @@ class Watched:
         """Those of the stream."""
         return self.stream.classes
 
+    @property
+    def apart(self) -> bool:
+        """Whether each of its rows is a record of its own."""
+        return self.stream.apart
+
     def blocks(self) -> Iterator[Any]:
         """The same blocks."""
+        return self._watched(self.stream.blocks())
+
+    def clustered_blocks(self) -> Iterator[Any]:
+        """The same, with the record that each row came from."""
+        return self._watched(self.stream.clustered_blocks())
+
+    def _watched(self, blocks: Iterator[Any]) -> Iterator[Any]:
         task = self.shown.add_task(f"Reading {self.name}", total=self.stream.rows)
         try:
-            for logits, labels in self.stream.blocks():
-                yield logits, labels
-                self.shown.advance(task, len(labels))
+            for block in blocks:
+                yield block
+                self.shown.advance(task, len(block[1]))
         finally:
             self.shown.remove_task(task)

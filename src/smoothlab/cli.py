@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +37,6 @@ EXTRAS = {
 MOST_NUMBERS = 50_000_000
 MOST_BYTES = 500_000_000
 """Files of more logits, or of text that is longer, are streamed."""
-NOTE = (
-    "Several examples come from one row of the file. They are taken as independent: where they are not, the intervals "
-    "are too narrow and the p-values too small."
-)
 
 # Rooms are imported inside the verbs that enter them: `smoothlab --help` must not wait for torch or SciPy.
 
@@ -250,6 +245,9 @@ def audit(
     Give two files of the same examples, say of a hard and a smoothed model,
     and they are compared in pairs, the first as the baseline.
 
+    Several answers of one row, as of sequences and multilabel files, get
+    intervals of rows, and no null bands, which suppose independent answers.
+
     A file of more than 50 million numbers (rows x classes), or of text above
     500 MB, is never loaded but streamed, in some 200 MB of memory. It gets the
     same lines; bins of equal width lose nothing, and what has none takes each
@@ -270,13 +268,11 @@ def audit(
     if len(set(names)) < len(names):  # such as hard/test.npz and smoothed/test.npz
         names = [str(path) for path in files]
     with bars() as shown:
-        opened = [_saved(path, reading, shown) for path in files]
-        said = [one for one, _ in opened]
-        fits = [one for one, _ in (_saved(path, reading, shown) for path in held_out)] or [None]
+        said = [_saved(path, reading, shown) for path in files]
+        fits = [_saved(path, reading, shown) for path in held_out] or [None]
         fits = fits * len(files) if len(fits) == 1 else fits
         jobs = shown.track(zip(names, said, fits, strict=True), total=len(files), description="Measuring")
         audits = [audited(one, fit=fit, name=name) for name, one, fit in jobs]
-        audits = [replace(found, note=note) for found, (_, note) in zip(audits, opened, strict=True)]
         differences = [
             (f"{name} against {names[0]}", compare(said[0], other, fit=audits[0].temperature))
             for name, other in zip(names[1:], said[1:], strict=True)
@@ -317,16 +313,15 @@ def _plotting(axis: str | None) -> "Callable[[Sequence[Audit], Path], object]":
     return partial(write_plots, scales=[Scale(axis)] if axis else BOTH)
 
 
-def _saved(path: Path, reading: dict[str, Any], shown: "Progress") -> "tuple[Predictions | Watched, str]":
-    """A file in any format, its name in every refusal, a large one as a stream; and a note on its examples."""
+def _saved(path: Path, reading: dict[str, Any], shown: "Progress") -> "Predictions | Watched":
+    """A file in any format, its name in every refusal, a large one as a stream."""
     from .saved import open_saved
 
     saved = open_saved(path, **reading)
-    note = "" if saved.apart else NOTE
     numbers = None if saved.rows is None else saved.rows * saved.classes
     # of text, only reading would tell how long it is
     large = path.stat().st_size > MOST_BYTES if numbers is None else numbers > MOST_NUMBERS
-    return Watched(saved, path.name, shown) if large else saved.predictions(), note
+    return Watched(saved, path.name, shown) if large else saved.predictions()
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -5,6 +5,7 @@
     features  [examples features]   the input of the last linear layer, where it was captured
     weight    [classes features]    that layer, the head: logits = features weight^T + bias
     bias      [classes]
+    clusters  [examples]            a number for what each example came from, where several came from one; rising
     meta                            how it came about: split, seed, alpha, convention, versions
 
 Everything above this file writes one, everything below reads it, so that a re-analysis never trains again. On disk
@@ -35,6 +36,7 @@ AXES = {
     "features": ("examples", "features"),
     "weight": ("classes", "features"),
     "bias": ("classes",),
+    "clusters": ("examples",),
 }
 _FLOATS = ("float16", "float32", "float64")
 _STORED = {
@@ -53,12 +55,13 @@ _STORED = {
 class Predictions:
     """What one model said of one split: logits and labels, and where captured the features and the head.
 
+    Answers that came from one row of a file, or one document, have the same number in `clusters`, and stand together.
     Floats may be half, single or double precision, and labels any whole numbers; they are held as int64. `meta`
     is held as the JSON that the file will carry, so a tuple in it becomes a list.
 
     Raises `TypeError` for what is no array of these types, and `ValueError` for no example, fewer than two classes,
     shapes that do not fit, a label that is no class, a row of logits that no softmax can read, features or a head
-    that are not finite, and a `meta` that JSON cannot carry. Source: the head of this module.
+    that are not finite, `clusters` that fall, and a `meta` that JSON cannot carry. Source: the head of this module.
 
     >>> import numpy as np
     >>> from smoothlab.predictions import Predictions
@@ -73,10 +76,13 @@ class Predictions:
     weight: Float[np.ndarray, "classes features"] | None = None
     bias: Float[np.ndarray, " classes"] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    clusters: Integer[np.ndarray, " examples"] | None = None
 
     def __post_init__(self) -> None:
         _judge(self)
         object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))
+        if self.clusters is not None:
+            object.__setattr__(self, "clusters", self.clusters.astype(np.int64, copy=False))
         object.__setattr__(self, "meta", _as_json(self.meta))
 
     def __len__(self) -> int:
@@ -191,6 +197,21 @@ def _judge(said: Predictions) -> None:
     for name in ("features", "weight", "bias"):
         if getattr(said, name) is not None:
             _judge_floats(name, getattr(said, name), sizes)
+    if said.clusters is not None:
+        _judge_clusters(said.clusters, sizes["examples"])
+
+
+def _judge_clusters(clusters: np.ndarray, examples: int) -> None:
+    _checks.array("clusters", clusters, axes=1)
+    if clusters.dtype.kind not in "iu":
+        raise TypeError(f"`clusters` must be whole numbers, but got {clusters.dtype}. Number them from 0.")
+    _checks.same_length(["logits", "clusters"], [examples, len(clusters)])
+    if (clusters[1:] < clusters[:-1]).any():
+        row = 1 + int((clusters[1:] < clusters[:-1]).argmax())
+        raise ValueError(
+            f"`clusters` must not fall, but row {row} has {clusters[row]} after {clusters[row - 1]}. Sort the rows, so "
+            "that those of one cluster stand together."
+        )
 
 
 def _judge_floats(name: str, array: np.ndarray, sizes: dict[str, int]) -> None:

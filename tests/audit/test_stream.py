@@ -153,7 +153,7 @@ def test_streams_of_other_examples_are_not_compared():
 
 
 def test_predictions_in_memory_have_blocks_too():
-    assert sum(len(labels) for _, labels in blocks_of(SAID)) == N
+    assert sum(len(labels) for _, labels, _ in blocks_of(SAID)) == N
 
 
 def parquet(path: Path, rows: int) -> Path:

@@ -277,3 +277,41 @@ def test_a_row_of_its_own_is_told_from_one_of_several(tmp_path):
     assert not open_saved(tmp_path / "b.npz").apart
     assert not open_saved(tmp_path / "c.npz", task="multilabel").apart
     assert not open_saved(tmp_path / "d.jsonl").apart
+
+
+def test_rows_of_one_record_have_its_number_however_they_are_cut(tmp_path):
+    labels = np.array([[0, 1, -1], [-1, -1, -1], [1, -1, 0], [1, 1, 1]])
+    np.savez(tmp_path / "a.npz", logits=np.zeros((4, 3, 2)), labels=labels)
+    lines = "".join(f'{{"logits": {[[0.5, 0.1]] * 3}, "labels": {row.tolist()}}}\n' for row in labels)
+    (tmp_path / "a.jsonl").write_text(lines)
+    for name in ("a.npz", "a.jsonl"):
+        saved = open_saved(tmp_path / name, ignore_index=-1)
+        assert saved.predictions().clusters.tolist() == [0, 0, 1, 1, 2, 2, 2]
+        for rows in (1, 2, 100):
+            parts = [block.clusters for block in saved._blocks(rows)]
+            assert np.concatenate(parts).tolist() == [0, 0, 1, 1, 2, 2, 2]
+
+
+def test_the_labels_of_one_row_are_one_cluster(tmp_path):
+    np.savez(tmp_path / "a.npz", logits=np.zeros((2, 3)), labels=np.array([[0, 1, 1], [1, 0, 0]]))
+    assert open_saved(tmp_path / "a.npz", task="multilabel").predictions().clusters.tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        1,
+    ]
+
+
+def test_clusters_of_our_own_files_come_along_and_of_others_do_not(tmp_path):
+    said = Predictions(np.eye(4), np.arange(4), clusters=np.array([-1, -1, 7, 9]))
+    said.save(tmp_path / "ours.safetensors")
+    saved = open_saved(tmp_path / "ours.safetensors")
+    assert not saved.apart
+    assert saved.predictions().clusters.tolist() == [-1, -1, 7, 9]
+    assert np.concatenate([block.clusters for block in saved.clustered_blocks()]).tolist() == [0, 0, 1, 2]
+    named = open_saved(tmp_path / "ours.safetensors", logits="logits", labels="labels")
+    assert named.predictions().clusters.tolist() == [0, 0, 1, 2]
+    np.savez(tmp_path / "other.npz", logits=np.eye(4), labels=np.arange(4), clusters=np.array([0, 0, 1, 1]))
+    assert open_saved(tmp_path / "other.npz").predictions().clusters is None

@@ -7,14 +7,17 @@ audited ones.
 
 Predictions that fit in memory are measured as they are. Those that do not are read in one pass into a `Tally`, whose
 groups of answers every measure takes in place of the answers themselves; `accumulators.histogram` says what that costs.
+Where several answers come from one row of a file, the intervals are those of rows; see `clustered`.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from .. import _checks
 from ..accumulators import Histogram, Tally
+from ..accumulators.rows import rows_of
 from ..measures.answers import top_label
 from ..measures.binning import width_edges
 from ..measures.calibration import Reliability, reliability_of_groups
@@ -25,8 +28,9 @@ from ..measures.risk_curve import RiskCurve, risk_of_counts
 from ..measures.selective import steps_of_groups
 from ..predictions import Predictions
 from ..scaling.temperature import Status, Temperature
-from .lines import Line, lines_of, repaired_line, scaled_lines, temperature_lines
-from .stream import Stream, classes_of
+from .clustered import Clustered, temperature_interval, without_bands, without_intervals
+from .lines import Line, lines_of, of_rows, repaired_line, scaled_lines, temperature_lines
+from .stream import Stream, are_apart, blocks_of, classes_of, clusters_of
 from .summary import Summary
 
 _BINS = 15
@@ -92,11 +96,16 @@ def audit(
         if isinstance(said, Predictions)
         else _streamed(said, temperature, chosen)
     )
-    lines = list(lines_of(summary))
-    if fitted is not None:
+    lines = list(of_rows(lines_of(summary), summary))
+    if fit is not None and fitted is not None:
         lines += temperature_lines(fitted)
+        if not are_apart(fit) and fitted.status_ is Status.OK:
+            lines[-1] = replace(lines[-1], interval=temperature_interval(fit, fitted))
     if scaled is not None and scores is not None and chosen is not None:
-        lines += [*scaled_lines(scaled), repaired_line(chosen, scores)]
+        lines += of_rows(scaled_lines(scaled), scaled, suffix="_scaled")
+        lines.append(repaired_line(chosen, scores))
+        if scaled.clustered is not None:
+            lines[-1] = replace(lines[-1], interval=scaled.clustered.aurc_interval(scores))
     steps = steps_of_groups(summary.groups)
     found = Audit(
         name,
@@ -108,13 +117,24 @@ def audit(
         log_odds=reliability_of_groups(log_odds_edges(), summary.groups),
         risk=risk_of_counts(steps.answered, steps.errors),
     )
-    if scaled is None:
-        return found
-    return replace(
-        found,
-        scaled=reliability_of_groups(width_edges(_BINS), scaled.groups),
-        scaled_log_odds=reliability_of_groups(log_odds_edges(), scaled.groups),
-    )
+    if scaled is not None:
+        found = replace(
+            found,
+            scaled=reliability_of_groups(width_edges(_BINS), scaled.groups),
+            scaled_log_odds=reliability_of_groups(log_odds_edges(), scaled.groups),
+        )
+    return found if summary.clustered is None else _clustered(found, summary.clustered)
+
+
+def _clustered(found: Audit, seen: Clustered) -> Audit:
+    """The audit without what takes answers as independent, and with a note."""
+    diagrams = {
+        name: without_bands(diagram)
+        for name in ("reliability", "scaled", "log_odds", "scaled_log_odds")
+        if (diagram := getattr(found, name)) is not None
+    }
+    risk = None if found.risk is None else without_intervals(found.risk)
+    return replace(found, **diagrams, risk=risk, note=seen.note(found.n))
 
 
 def fitted_temperature(fit: Predictions | Stream) -> Temperature:
@@ -128,11 +148,12 @@ def _whole(
     said: Predictions, temperature: float | None, chosen: LogitNorm | None
 ) -> tuple[Summary, Summary | None, Groups | None]:
     """Summaries before and after the temperature, and the answers under the chosen score."""
-    summary = Summary.of_arrays(said.logits, said.labels, classwise=True)
+    clusters = clusters_of(said)
+    summary = Summary.of_arrays(said.logits, said.labels, classwise=True, clusters=clusters)
     if temperature is None or chosen is None:
         return summary, None, None
     _, correct = top_label(said.logits, said.labels)
-    scaled = Summary.of_arrays(said.logits.astype(np.float64) / temperature, said.labels)
+    scaled = Summary.of_arrays(said.logits.astype(np.float64) / temperature, said.labels, clusters=clusters)
     return summary, scaled, Groups.each_alone(chosen.score(said.logits), correct)
 
 
@@ -141,17 +162,34 @@ def _streamed(
 ) -> tuple[Summary, Summary | None, Groups | None]:
     """The same, in one pass."""
     plain = Tally(classes=said.classes, bins=_BINS, classwise=True)
+    clustered = [None, None] if are_apart(said) else [Clustered(), Clustered()]
     if temperature is None or chosen is None:
-        for logits, labels in said.blocks():
+        for logits, labels, clusters in blocks_of(said):
             plain.update(logits, labels)
-        return Summary.of_tally(plain), None, None
+            _add_clusters(clustered[0], logits, labels, clusters)
+        return Summary.of_tally(plain, clustered[0]), None, None
     scaled = Tally(classes=said.classes, bins=_BINS, temperature=temperature)
     scores = Histogram(bins=_BINS)
-    for logits, labels in said.blocks():
+    for logits, labels, clusters in blocks_of(said):
         plain.update(logits, labels)
         scaled.update(logits, labels)
         scores.update(chosen.score(logits), logits.argmax(1) == labels)
-    return Summary.of_tally(plain), Summary.of_tally(scaled), scores.groups()
+        _add_clusters(clustered[0], logits, labels, clusters)
+        _add_clusters(clustered[1], logits, labels, clusters, temperature=temperature)
+    return Summary.of_tally(plain, clustered[0]), Summary.of_tally(scaled, clustered[1]), scores.groups()
+
+
+def _add_clusters(
+    seen: Clustered | None,
+    logits: Float[np.ndarray, "rows classes"],
+    labels: Int[np.ndarray, " rows"],
+    clusters: Int[np.ndarray, " rows"] | None,
+    *,
+    temperature: float = 1.0,
+) -> None:
+    if seen is not None and clusters is not None:
+        rows = rows_of(logits, labels, inverse_temperature=1 / temperature)
+        seen.update(clusters, rows.confidences, rows.correct, nll=rows.nll, brier=rows.brier)
 
 
 def _chosen_norm(fit: Predictions | Stream) -> LogitNorm:
@@ -160,7 +198,7 @@ def _chosen_norm(fit: Predictions | Stream) -> LogitNorm:
         return LogitNorm().fit(fit.logits, fit.labels)
     most, apart, seen = max(1, _HELD_OUT // fit.classes), 1, 0
     kept: list[tuple[np.ndarray, np.ndarray]] = []
-    for logits, labels in fit.blocks():
+    for logits, labels, _ in blocks_of(fit):
         rows = np.arange(-seen % apart, len(labels), apart)
         kept.append((logits[rows], labels[rows]))
         seen += len(labels)

@@ -1,25 +1,33 @@
 """Two models that answered the same examples, compared example by example.
 
 The differences d_i of the examples have Student's interval for their mean; the difference of two AURCs is a mean too,
-that of the differences of influences (see `measures.area_intervals`, and for streams `accumulators.paired`).
+that of the differences of influences (see `measures.area_intervals`, and for streams `accumulators.paired`). Where
+several answers come from one row of a file, the differences of a row are added first (see `measures.clusters`); of
+streams the influences of a row are then not known in time, and the difference of areas has no interval.
 """
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..accumulators import Paired
-from ..accumulators.rows import rows_of
+from ..accumulators.paired import student_estimate
+from ..accumulators.rows import Rows, rows_of
 from ..measures.answers import top_label
 from ..measures.area_intervals import aurc_estimate, aurc_influence
+from ..measures.clusters import sums_of
 from ..measures.estimate import Estimate, mean_estimate
+from ..measures.intervals import Moments
 from ..measures.scores import brier_scores, losses
 from ..predictions import Predictions
 from ..scaling.temperature import Status, Temperature
 from .audit import fitted_temperature
+from .clustered import ClusterSums
 from .lines import Line, estimated, renamed
-from .stream import Stream, classes_of, side_by_side
+from .stream import Clusters, Stream, classes_of, clusters_of, side_by_side
 
 _LABELS = {"accuracy": "Accuracy", "nll": "NLL", "brier": "Brier score", "aurc": "AURC"}
 
@@ -51,11 +59,14 @@ def compare(
     temperature = fitted.temperature_ if fitted is not None and fitted.status_ is Status.OK else None
     if isinstance(baseline, Predictions) and isinstance(other, Predictions):
         _same_examples(baseline.logits.shape, other.logits.shape, baseline.labels, other.labels)
-        plain = _differences(baseline.logits, other.logits, baseline.labels)
+        rows = _same_rows(clusters_of(baseline), clusters_of(other))
+        plain = _differences(baseline.logits, other.logits, baseline.labels, rows)
         scaled = (
             {}
             if temperature is None
-            else _differences(baseline.logits.astype(np.float64) / temperature, other.logits, baseline.labels)
+            else _differences(
+                baseline.logits.astype(np.float64) / temperature, other.logits, baseline.labels, rows
+            )
         )
     else:
         plain, scaled = _streamed(baseline, other, temperature)
@@ -72,23 +83,32 @@ def compare(
 
 
 def _lines(differences: dict[str, Estimate], what: str) -> Iterable[Line]:
-    return [estimated(name, _LABELS[name], what, found) for name, found in differences.items()]
+    for name, found in differences.items():
+        line = estimated(name, _LABELS[name], what, found)
+        yield line if not math.isnan(found.low) else replace(line, interval=None)
 
 
 def _differences(
     baseline: Float[np.ndarray, "batch classes"],
     other: Float[np.ndarray, "batch classes"],
     labels: Int[np.ndarray, " batch"],
+    clusters: Clusters | None,
 ) -> dict[str, Estimate]:
     confidences_b, correct_b = top_label(baseline, labels)
     confidences_o, correct_o = top_label(other, labels)
     influence = aurc_influence(confidences_o, correct_o) - aurc_influence(confidences_b, correct_b)
     areas = aurc_estimate(confidences_o, correct_o).value - aurc_estimate(confidences_b, correct_b).value
+    values = {
+        "accuracy": correct_o.astype(float) - correct_b,
+        "nll": losses(other, labels) - losses(baseline, labels),
+        "brier": brier_scores(other, labels) - brier_scores(baseline, labels),
+        "aurc": areas + influence,
+    }
+    found = {name: mean_estimate(each) for name, each in values.items()}
+    if clusters is None:
+        return found
     return {
-        "accuracy": mean_estimate(correct_o.astype(float) - correct_b),
-        "nll": mean_estimate(losses(other, labels) - losses(baseline, labels)),
-        "brier": mean_estimate(brier_scores(other, labels) - brier_scores(baseline, labels)),
-        "aurc": mean_estimate(areas + influence),
+        name: student_estimate(Moments.of_sums(*sums_of(each, clusters))) for name, each in values.items()
     }
 
 
@@ -97,15 +117,51 @@ def _streamed(
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     """The differences before and after the temperature, from one simultaneous pass."""
     plain, scaled, first = Paired(), Paired(), 0
+    plain_sums, scaled_sums = ClusterSums(), ClusterSums()
     _same_classes(classes_of(baseline), classes_of(other))
-    for (logits_b, labels), (logits_o, labels_o) in side_by_side(baseline, other):
+    for (logits_b, labels, clusters), (logits_o, labels_o, clusters_o) in side_by_side(baseline, other):
         _same_labels(labels, labels_o, first)
+        clusters = _same_rows(clusters, clusters_o)
         first += len(labels)
         rows_o = rows_of(logits_o, labels)
-        plain.update(rows_of(logits_b, labels), rows_o)
+        rows_b = rows_of(logits_b, labels)
+        plain.update(rows_b, rows_o)
+        _add_clusters(plain_sums, clusters, rows_b, rows_o)
         if temperature is not None:
-            scaled.update(rows_of(logits_b, labels, inverse_temperature=1 / temperature), rows_o)
-    return plain.estimates(), {} if temperature is None else scaled.estimates()
+            rows_b = rows_of(logits_b, labels, inverse_temperature=1 / temperature)
+            scaled.update(rows_b, rows_o)
+            _add_clusters(scaled_sums, clusters, rows_b, rows_o)
+    return _of_rows(plain.estimates(), plain_sums), (
+        {} if temperature is None else _of_rows(scaled.estimates(), scaled_sums)
+    )
+
+
+def _add_clusters(sums: ClusterSums, clusters: Clusters | None, baseline: Rows, other: Rows) -> None:
+    if clusters is not None:
+        sums.update(
+            clusters,
+            accuracy=other.correct.astype(float) - baseline.correct,
+            nll=other.nll - baseline.nll,
+            brier=other.brier - baseline.brier,
+        )
+
+
+def _of_rows(found: dict[str, Estimate], sums: ClusterSums) -> dict[str, Estimate]:
+    """The estimates of streams with intervals of rows, if these were added."""
+    if not sums.sums:
+        return found
+    aurc = replace(found["aurc"], low=math.nan, high=math.nan)
+    return {**{name: student_estimate(sums.moments(name)) for name in sums.sums}, "aurc": aurc}
+
+
+def _same_rows(baseline: Clusters | None, other: Clusters | None) -> Clusters | None:
+    """What the answers came from, which both must say alike if both say it."""
+    if baseline is not None and other is not None and not np.array_equal(baseline, other):
+        raise ValueError(
+            "Predictions to compare must come from the same rows, but their rows differ. Save both in one order, and "
+            "leave out the same answers."
+        )
+    return other if baseline is None else baseline
 
 
 def _same_examples(

@@ -1,8 +1,8 @@
 """The lines of an audit: every measure beside what makes it readable."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,6 +117,21 @@ def scaled_lines(summary: Summary) -> Iterator[Line]:
         calibration_test_of_groups(summary.groups),
         calibration_error_estimate_of_groups(summary.groups),
     )
+
+
+def of_rows(lines: Iterable[Line], summary: Summary, *, suffix: str = "") -> Iterator[Line]:
+    """The lines as they are; or where several answers come from one row, with intervals of rows, blank for want of one.
+
+    A `suffix` ends the names of the lines.
+    """
+    if summary.clustered is None:
+        yield from lines
+        return
+    estimates = summary.clustered.estimates(summary.groups)
+    found = {f"{name}{suffix}": (each.low, each.high) for name, each in estimates}
+    for line in lines:
+        definition = "Wilson's interval, of rows" if line.name == "accuracy" else line.definition
+        yield replace(line, definition=definition, interval=found.get(line.name), null=None, p_value=None)
 
 
 def repaired_line(chosen: LogitNorm, scores: Groups) -> Line:

@@ -12,6 +12,7 @@ from ..measures.consistency import CalibrationTest
 from ..measures.groups import Groups
 from ..measures.intervals import Moments
 from ..measures.scores import brier_scores, losses
+from .clustered import Clustered
 from .stream import AT_ONCE
 
 
@@ -20,13 +21,14 @@ class Summary:
     """The answers of the top label, the moments of the scores, and the classwise test where it was asked for.
 
     `nll` is None where a loss is infinite. Of arrays, each answer is a group of its own; of a stream, those of a cell
-    are one, and what that costs stands in `accumulators.histogram`.
+    are one, and what that costs stands in `accumulators.histogram`. `clustered` is None where each answer is alone.
     """
 
     groups: Groups
     nll: Moments | None
     brier: Moments
     classwise: CalibrationTest | None = None
+    clustered: Clustered | None = None
 
     @property
     def n(self) -> int:
@@ -40,24 +42,27 @@ class Summary:
         labels: Int[np.ndarray, " batch"],
         *,
         classwise: bool = False,
+        clusters: Int[np.ndarray, " batch"] | None = None,
     ) -> "Summary":
         """Of predictions in memory."""
-        found = losses(logits, labels)
+        nll, brier, answers = losses(logits, labels), brier_scores(logits, labels), top_label(logits, labels)
         return cls(
-            Groups.each_alone(*top_label(logits, labels)),
-            Moments.of(found) if np.isfinite(found).all() else None,
-            Moments.of(brier_scores(logits, labels)),
+            Groups.each_alone(*answers),
+            Moments.of(nll) if np.isfinite(nll).all() else None,
+            Moments.of(brier),
             _classwise(logits, labels) if classwise else None,
+            None if clusters is None else Clustered.of_arrays(clusters, *answers, nll=nll, brier=brier),
         )
 
     @classmethod
-    def of_tally(cls, tally: Tally) -> "Summary":
+    def of_tally(cls, tally: Tally, clustered: Clustered | None = None) -> "Summary":
         """Of a stream that has been tallied."""
         return cls(
             tally.groups(),
             None if tally.nll.infinite else tally.nll.moments(),
             tally.brier.moments(),
             None if tally.class_bins is None else tally.class_bins.test(),
+            clustered,
         )
 
 

@@ -18,26 +18,48 @@ that of all orders, at the error rates u of Wilson's interval: from the best to 
 
     u + (1 - u) log(1 - u)  <=  AURC  <=  u - u log u,        u^2 / 2  <=  AUGRC  <=  u - u^2 / 2.
 
+Where answers come in clusters, the influences of a cluster are added first (see `clusters`).
+
 Sources: Hampel 1974, doi:10.1080/01621459.1974.10482962 (influence); Zhou et al. 2024, sec. 3, arXiv:2410.15361 (AURC
 as a mean weighted with log 1/c); Traub et al. 2024, sec. 3, arXiv:2407.01032 (AUGRC as a chance over pairs). Coverage,
 measured: docs/coverage.md.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from .._numerics import xlogy
+from .clusters import numbered, sums_of
 from .estimate import USUAL_LEVEL, Estimate
-from .intervals import Moments, positive_estimate, share_of_counts
+from .intervals import Moments, positive_estimate, share_estimate, share_of_counts
 from .selective import Steps, augrc_of_steps, aurc_of_steps, excess_aurc_of_steps, steps_of
 
 
+class Rows(NamedTuple):
+    """Answers in the order of their rows, where several belong together: which are right, and the cluster of each.
+
+    >>> from smoothlab.measures.area_intervals import Rows
+    >>> Rows._fields
+    ('correct', 'clusters')
+    """
+
+    correct: Bool[np.ndarray, " batch"]
+    clusters: Integer[np.ndarray, " batch"]
+
+
 def aurc_estimate(
-    scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEVEL
+    scores: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
+    level: float = USUAL_LEVEL,
 ) -> Estimate:
-    """AURC with an interval. Raises as `aurc`, and `ValueError` for a `level` outside (0, 1).
+    """AURC with an interval; `clusters` has a number for each row, the same for rows that belong together.
+
+    Raises as `aurc`, and `ValueError` for a `level` outside (0, 1).
 
     >>> import numpy as np
     >>> from smoothlab.measures import aurc_estimate
@@ -45,21 +67,26 @@ def aurc_estimate(
     >>> print(aurc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.256 [0.216, 0.301], n = 500
     """
-    return aurc_estimate_of_steps(steps_of(scores, correct), level=level)
+    return aurc_estimate_of_steps(steps_of(scores, correct), rows=_rows(correct, clusters), level=level)
 
 
-def aurc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+def aurc_estimate_of_steps(steps: Steps, *, rows: Rows | None = None, level: float = USUAL_LEVEL) -> Estimate:
     """AURC with its interval, as sums over steps."""
     area, n, wrong = aurc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
     if wrong in (0, n):
-        errors = share_of_counts(wrong, n, level=level)
+        errors = _error_rate(wrong, n, rows, level=level)
         low, high = _best_aurc(errors.low), _best_aurc(errors.high) + _entropy(errors.high)
-        return Estimate(area, low, high, n, level)
-    return positive_estimate(area, _moments(steps, *aurc_influence_of_steps(steps)), most=1.0, level=level)
+        return Estimate(area, low, high, errors.n, level)
+    found = _moments(steps, *aurc_influence_of_steps(steps), rows)
+    return positive_estimate(area, found, most=1.0, level=level)
 
 
 def excess_aurc_estimate(
-    scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEVEL
+    scores: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
+    level: float = USUAL_LEVEL,
 ) -> Estimate:
     """E-AURC with an interval. Raises as `aurc_estimate`.
 
@@ -69,23 +96,31 @@ def excess_aurc_estimate(
     >>> print(excess_aurc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.090 [0.070, 0.113], n = 500
     """
-    return excess_aurc_estimate_of_steps(steps_of(scores, correct), level=level)
+    return excess_aurc_estimate_of_steps(
+        steps_of(scores, correct), rows=_rows(correct, clusters), level=level
+    )
 
 
-def excess_aurc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+def excess_aurc_estimate_of_steps(
+    steps: Steps, *, rows: Rows | None = None, level: float = USUAL_LEVEL
+) -> Estimate:
     """E-AURC with its interval, as sums over steps."""
     area, n, wrong = excess_aurc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
     if area <= 0:
-        errors = share_of_counts(wrong, n, level=level)
-        return Estimate(area, 0.0, _entropy(min(max(0.5, errors.low), errors.high)), n, level)
+        errors = _error_rate(wrong, n, rows, level=level)
+        return Estimate(area, 0.0, _entropy(min(max(0.5, errors.low), errors.high)), errors.n, level)
     right, of_wrong = aurc_influence_of_steps(steps)
     slope, rate = math.log(1 - wrong / n), wrong / n
-    found = _moments(steps, right - slope * rate, of_wrong + slope * (1 - rate))
+    found = _moments(steps, right - slope * rate, of_wrong + slope * (1 - rate), rows)
     return positive_estimate(area, found, most=math.log(2), level=level)
 
 
 def augrc_estimate(
-    scores: Float[np.ndarray, " batch"], correct: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEVEL
+    scores: Float[np.ndarray, " batch"],
+    correct: Bool[np.ndarray, " batch"],
+    *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
+    level: float = USUAL_LEVEL,
 ) -> Estimate:
     """AUGRC with an interval. Raises as `aurc_estimate`.
 
@@ -95,16 +130,19 @@ def augrc_estimate(
     >>> print(augrc_estimate(scores, np.random.default_rng(0).random(500) < scores))
     0.174 [0.151, 0.199], n = 500
     """
-    return augrc_estimate_of_steps(steps_of(scores, correct), level=level)
+    return augrc_estimate_of_steps(steps_of(scores, correct), rows=_rows(correct, clusters), level=level)
 
 
-def augrc_estimate_of_steps(steps: Steps, *, level: float = USUAL_LEVEL) -> Estimate:
+def augrc_estimate_of_steps(
+    steps: Steps, *, rows: Rows | None = None, level: float = USUAL_LEVEL
+) -> Estimate:
     """AUGRC with its interval, as sums over steps."""
     area, n, wrong = augrc_of_steps(steps), int(steps.answered[-1]), int(steps.errors[-1])
     if wrong in (0, n):
-        errors = share_of_counts(wrong, n, level=level)
-        return Estimate(area, errors.low**2 / 2, errors.high - errors.high**2 / 2, n, level)
-    return positive_estimate(area, _moments(steps, *augrc_influence_of_steps(steps)), most=0.5, level=level)
+        errors = _error_rate(wrong, n, rows, level=level)
+        return Estimate(area, errors.low**2 / 2, errors.high - errors.high**2 / 2, errors.n, level)
+    found = _moments(steps, *augrc_influence_of_steps(steps), rows)
+    return positive_estimate(area, found, most=0.5, level=level)
 
 
 def aurc_influence(
@@ -166,8 +204,25 @@ def augrc_influence_of_steps(
     return above - 2 * area, above + 1 - middle - 2 * area
 
 
-def _moments(steps: Steps, right: Float[np.ndarray, " steps"], wrong: Float[np.ndarray, " steps"]) -> Moments:
+def _rows(correct: Bool[np.ndarray, " batch"], clusters: Integer[np.ndarray, " batch"] | None) -> Rows | None:
+    return None if clusters is None else Rows(correct, numbered(clusters, n=len(correct)))
+
+
+def _error_rate(wrong: int, n: int, rows: Rows | None, *, level: float) -> Estimate:
+    if rows is None:
+        return share_of_counts(wrong, n, level=level)
+    return share_estimate(~rows.correct, clusters=rows.clusters, level=level)
+
+
+def _moments(
+    steps: Steps,
+    right: Float[np.ndarray, " steps"],
+    wrong: Float[np.ndarray, " steps"],
+    rows: Rows | None,
+) -> Moments:
     """Of the influences of all examples."""
+    if rows is not None:
+        return Moments.of_sums(*sums_of(_by_row(steps, right, wrong, rows.correct), rows.clusters))
     of_step, errors = np.diff(steps.answered, prepend=0), np.diff(steps.errors, prepend=0)
     return Moments.of(np.concatenate([right, wrong]), np.concatenate([of_step - errors, errors]))
 

@@ -101,7 +101,6 @@ def classwise_calibration_error(
     >>> classwise_calibration_error(np.zeros((4, 2)), np.array([0, 0, 0, 1]))  # each is off by a quarter
     0.25
     """
-    _checks.logits_and_labels(logits, labels)
     binning, norm = judged(bins, binning, norm, debiased=debiased)
     parts = []
     for chances, correct in of_each_class(logits, labels):

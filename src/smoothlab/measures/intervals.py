@@ -12,6 +12,7 @@ few values: its degrees of freedom are matched to the kurtosis k of the values,
 And a mean of losses is skewed: for the Brier score (most = 2) and the NLL (most = infinity) the interval is formed on
 the scale log(m / (most - m)), by the derivative there, and taken back. The confidence gap has a sign and stays.
 
+Answers in clusters are those of `clusters`, whose number is then the n of the estimate and of the degrees of freedom.
 The interval of a calibration error stands in `error_interval`, those of areas under risk-coverage curves in
 `area_intervals`. How often each covers is measured in docs/coverage.md.
 
@@ -23,10 +24,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Int, Integer, Shaped
 
 from .. import _checks
 from .answers import top_label
+from .clusters import around_the_mean, effective_size, sums_of
 from .estimate import USUAL_LEVEL, Estimate
 from .scores import brier_scores, losses, right
 
@@ -61,14 +63,29 @@ class Moments(NamedTuple):
         square = (values - mean) ** 2
         return cls(n, mean, float(count @ square) / n, float(count @ square**2) / n)
 
+    @classmethod
+    def of_sums(cls, sums: Shaped[np.ndarray, " clusters"], sizes: Int[np.ndarray, " clusters"]) -> "Moments":
+        """Of the mean over answers in clusters, from the sum and the size of each. Source: `clusters`.
+
+        >>> import numpy as np
+        >>> from smoothlab.measures.intervals import Moments
+        >>> Moments.of_sums(np.array([10.0, 0.0]), np.array([10, 10]))  # as of a 1 and a 0
+        Moments(n=2, mean=0.5, square=0.25, fourth=0.0625)
+        """
+        square = around_the_mean(sums, sizes) ** 2
+        return cls(
+            len(square), float(sums.sum() / sizes.sum()), float(square.mean()), float((square**2).mean())
+        )
+
 
 def accuracy_estimate(
     logits: Float[np.ndarray, "batch classes"],
     labels: Integer[np.ndarray, " batch"],
     *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
     level: float = USUAL_LEVEL,
 ) -> Estimate:
-    """The accuracy with Wilson's interval.
+    """The accuracy with Wilson's interval; `clusters` has one number for rows that belong together.
 
     Raises `ValueError` for unreadable logits, for labels that are no column of them and for a `level` outside (0, 1).
     Source: Wilson 1927.
@@ -78,10 +95,15 @@ def accuracy_estimate(
     >>> print(accuracy_estimate(np.tile([1.0, 0.0], (50, 1)), np.zeros(50, int)))
     1.000 [0.929, 1.000], n = 50
     """
-    return share_estimate(right(logits, labels), level=level)
+    return share_estimate(right(logits, labels), clusters=clusters, level=level)
 
 
-def share_estimate(hits: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEVEL) -> Estimate:
+def share_estimate(
+    hits: Bool[np.ndarray, " batch"],
+    *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
+    level: float = USUAL_LEVEL,
+) -> Estimate:
     """The share of examples that are True, with Wilson's interval.
 
     Raises `ValueError` for no example and for a `level` outside (0, 1). Source: Wilson 1927.
@@ -90,8 +112,12 @@ def share_estimate(hits: Bool[np.ndarray, " batch"], *, level: float = USUAL_LEV
     >>> from smoothlab.measures.intervals import share_estimate
     >>> print(share_estimate(np.arange(100) < 90))
     0.900 [0.826, 0.945], n = 100
+    >>> print(share_estimate(np.arange(100) < 90, clusters=np.arange(100) // 10))
+    0.90 [0.37, 0.99], n = 10
     """
     _checks.array("hits", hits, axes=1)
+    if clusters is not None:
+        return share_of_sums(*sums_of(hits, clusters), level=level)
     return share_of_counts(int(np.count_nonzero(hits)), len(hits), level=level)
 
 
@@ -102,17 +128,45 @@ def share_of_counts(hits: int, n: int, *, level: float = USUAL_LEVEL) -> Estimat
     >>> print(share_of_counts(90, 100))
     0.900 [0.826, 0.945], n = 100
     """
-    square, share = normal_quantile(level) ** 2, hits / n
+    share = hits / n
+    return Estimate(share, *_wilson(share, float(n), normal_quantile(level) ** 2), n, level)
+
+
+def share_of_sums(
+    hits: Float[np.ndarray, " clusters"], sizes: Int[np.ndarray, " clusters"], *, level: float = USUAL_LEVEL
+) -> Estimate:
+    """The share of hits among answers in clusters, with Wilson's interval for as many as they count for.
+
+    >>> import numpy as np
+    >>> from smoothlab.measures.intervals import share_of_sums
+    >>> print(share_of_sums(np.array([20.0] * 40 + [0.0] * 20), np.full(60, 20)))  # each cluster counts for one
+    0.67 [0.54, 0.78], n = 60
+    """
+    moments, n = Moments.of_sums(hits, sizes), int(sizes.sum())
+    share, quantile = moments.mean, student_quantile(moments, level=level)
+    if moments.n == 1:
+        return Estimate(share, 0.0, 1.0, 1, level)
+    variance = moments.square / (moments.n - 1)
+    if hits.sum() in (0, n):
+        counted = float(effective_size(sizes))
+    else:
+        counted = min(n, share * (1 - share) / variance) if variance > 0 else n
+    return Estimate(share, *_wilson(share, float(counted), quantile**2), moments.n, level)
+
+
+def _wilson(share: float, n: float, square: float) -> tuple[float, float]:
+    """Both ends, with the square of the quantile."""
     centre = (share + square / (2 * n)) / (1 + square / n)
-    half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+    half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n * n))) / (1 + square / n)
     # at either end one bound is the share itself, and rounding must not part them
-    return Estimate(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share), n, level)
+    return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)
 
 
 def negative_log_likelihood_estimate(
     logits: Float[np.ndarray, "batch classes"],
     labels: Integer[np.ndarray, " batch"],
     *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
     level: float = USUAL_LEVEL,
 ) -> Estimate:
     """The negative log-likelihood in nats, with an interval.
@@ -129,13 +183,14 @@ def negative_log_likelihood_estimate(
     if not np.isfinite(found).all():
         normal_quantile(level)  # judges the level
         return Estimate(math.inf, math.inf, math.inf, len(found), level)
-    return positive_estimate(float(found.mean()), found, most=math.inf, level=level)
+    return positive_estimate(float(found.mean()), _moments(found, clusters), most=math.inf, level=level)
 
 
 def brier_score_estimate(
     logits: Float[np.ndarray, "batch classes"],
     labels: Integer[np.ndarray, " batch"],
     *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
     level: float = USUAL_LEVEL,
 ) -> Estimate:
     """The Brier score, from 0 to 2, with an interval. Raises as `accuracy_estimate`.
@@ -146,13 +201,14 @@ def brier_score_estimate(
     0.22 [0.10, 0.46], n = 40
     """
     found = brier_scores(logits, labels)
-    return positive_estimate(float(found.mean()), found, most=2.0, level=level)
+    return positive_estimate(float(found.mean()), _moments(found, clusters), most=2.0, level=level)
 
 
 def confidence_gap_estimate(
     logits: Float[np.ndarray, "batch classes"],
     labels: Integer[np.ndarray, " batch"],
     *,
+    clusters: Integer[np.ndarray, " batch"] | None = None,
     level: float = USUAL_LEVEL,
 ) -> Estimate:
     """Mean confidence less accuracy, above 0 for an overconfident model, with an interval.
@@ -165,7 +221,7 @@ def confidence_gap_estimate(
     0.01 [-0.11, 0.12], n = 40
     """
     confidences, correct = top_label(logits, labels)
-    return signed_estimate(Moments.of(confidences - correct), level=level)
+    return signed_estimate(_moments(confidences - correct, clusters), level=level)
 
 
 def signed_estimate(gaps: Moments, *, level: float = USUAL_LEVEL) -> Estimate:
@@ -216,17 +272,33 @@ def half_width(values: Float[np.ndarray, " batch"] | Moments, *, level: float = 
     >>> round(half_width(np.array([0.0, 1.0] * 50)), 3)
     0.1
     """
+    moments = values if isinstance(values, Moments) else Moments.of(values)
+    quantile = student_quantile(moments, level=level)
+    if moments.n == 1:
+        return math.inf
+    return 0.0 if moments.square == 0 else quantile * math.sqrt(moments.square / (moments.n - 1))
+
+
+def student_quantile(moments: Moments, *, level: float = USUAL_LEVEL) -> float:
+    """Student's t for a mean, its degrees of freedom matched to the kurtosis; inf for one value.
+
+    >>> from smoothlab.measures.intervals import Moments, student_quantile
+    >>> round(student_quantile(Moments(10, mean=0.0, square=1.0, fourth=3.0)), 3)  # of normal values
+    2.262
+    """
     normal_quantile(level)  # judges the level
-    n, _, square, fourth = values if isinstance(values, Moments) else Moments.of(values)
+    n, _, square, fourth = moments
     if n == 1:
         return math.inf
-    if square == 0:
-        return 0.0
     from scipy.special import stdtrit  # here, because it takes longer to load than all of `import smoothlab`
 
-    kurtosis = fourth / square**2
+    kurtosis = fourth / square**2 if square > 0 else 1.0
     freedom = min(n - 1, 2 * n / (kurtosis - 1)) if kurtosis > 1 else n - 1
-    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(square / (n - 1))
+    return float(stdtrit(freedom, (1 + level) / 2))
+
+
+def _moments(values: Float[np.ndarray, " batch"], clusters: Integer[np.ndarray, " batch"] | None) -> Moments:
+    return Moments.of(values) if clusters is None else Moments.of_sums(*sums_of(values, clusters))
 
 
 def normal_quantile(level: float) -> float:

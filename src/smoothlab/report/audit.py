@@ -33,15 +33,27 @@ def in_words(found: Audit) -> tuple[str, ...]:
 
 
 def _calibration_sentence(ece: Line, gap: Line) -> str:
-    assert ece.p_value is not None
-    p = typeset.probability(ece.p_value)
-    p = p if p.startswith("<") else f"= {p}"
-    if ece.p_value >= ALPHA:
-        return f"Nothing speaks against its calibration: ECE {_value(ece)}, p {p}."
+    if not _beyond_chance(ece):
+        return f"Nothing speaks against its calibration: ECE {_value(ece)}, {_evidence(ece)}."
     assert gap.interval is not None
     low, high = gap.interval
     on_the_whole = "overconfident" if low > 0 else "underconfident" if high < 0 else "as sure as it is right"
-    return f"It is miscalibrated, and on the whole {on_the_whole}: ECE {_value(ece)}, p {p}."
+    return f"It is miscalibrated, and on the whole {on_the_whole}: ECE {_value(ece)}, {_evidence(ece)}."
+
+
+def _beyond_chance(ece: Line) -> bool:
+    """By its p-value; where answers of one row depend on each other, by the interval of the true one."""
+    if ece.p_value is not None:
+        return ece.p_value < ALPHA
+    assert ece.interval is not None
+    return ece.interval[0] > 0
+
+
+def _evidence(ece: Line) -> str:
+    if ece.p_value is None:
+        return f"the true one in {_interval(ece)}"
+    p = typeset.probability(ece.p_value)
+    return f"p {p if p.startswith('<') else f'= {p}'}"
 
 
 def _temperature_sentence(found: Audit) -> str:
@@ -49,9 +61,8 @@ def _temperature_sentence(found: Audit) -> str:
     if found.temperature.status_ is not Status.OK:
         return f"No temperature can be fitted: the held-out examples are {found.temperature.status_.value}."
     after = found["ece_scaled"]
-    assert after.p_value is not None
     moved = f"takes ECE to {_value(after)}"
-    if after.p_value >= ALPHA:
+    if not _beyond_chance(after):
         return f"One temperature, {_value(found['temperature'])}, {moved}, which chance explains."
     return f"One temperature, {_value(found['temperature'])}, {moved}, which is still more than chance."
 

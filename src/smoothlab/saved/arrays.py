@@ -57,6 +57,7 @@ class Arrays:
     truth: Stored
     columns: int
     row_axes: tuple[int, ...]
+    clusters: np.ndarray | None = None  # of a file that `Predictions.save` wrote
 
     @property
     def rows(self) -> int:
@@ -64,9 +65,9 @@ class Arrays:
         return math.prod(self.row_axes)
 
     @property
-    def sequences(self) -> bool:
-        """Whether a record has several positions."""
-        return math.prod(self.row_axes[1:]) > 1
+    def together(self) -> bool:
+        """Whether a record has several positions, or the file says which rows belong together."""
+        return math.prod(self.row_axes[1:]) > 1 or self.clusters is not None
 
     @property
     def mapped(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -86,8 +87,14 @@ class Arrays:
                 outputs.reshape(some, self.columns),
                 truth[:, 0] if truth.shape[1] == 1 else truth,
                 self._place(first),
+                self._clusters(first // positions, len(outputs), positions),
             )
             first += some
+
+    def _clusters(self, first: int, records: int, positions: int) -> np.ndarray | None:
+        if self.clusters is not None:
+            return np.asarray(self.clusters[first : first + records])
+        return np.repeat(np.arange(first, first + records), positions) if positions > 1 else None
 
     def labels(self, rows: int) -> Iterator[np.ndarray]:
         """The labels alone; they are small enough to be read so many records at a time."""

@@ -31,6 +31,17 @@ class Stretch(NamedTuple):
     outputs: Shaped[np.ndarray, "rows columns"]
     labels: Shaped[np.ndarray, "rows ..."]  # a row of columns for multilabel, else one
     place: Callable[[int], str]
+    clusters: Int64[np.ndarray, " rows"] | None = (
+        None  # the record of each, rising; None where each has its own
+    )
+
+
+class Meant(NamedTuple):
+    """What rows mean: logits, labels, and where several came from one record, the record of each."""
+
+    logits: Float[np.ndarray, "rows classes"]
+    labels: Int64[np.ndarray, " rows"]
+    clusters: Int64[np.ndarray, " rows"] | None
 
 
 @runtime_checkable
@@ -48,8 +59,8 @@ class Source(Protocol):
         ...
 
     @property
-    def sequences(self) -> bool:
-        """Whether a record has several positions, each of them a row."""
+    def together(self) -> bool:
+        """Whether several rows may come from one record, as the positions of a sequence do."""
         ...
 
     @property
@@ -77,24 +88,25 @@ class Declared:
     outputs: str | None
     labels: str | None
 
-    def meant(self, stretch: Stretch) -> tuple[Float[np.ndarray, "kept classes"], Int64[np.ndarray, " kept"]]:
+    def meant(self, stretch: Stretch) -> Meant:
         """The logits and labels of one stretch, without its ignored rows. Raises `Refused`."""
-        outputs, labels, place = _each_alone(stretch) if self.task == "multilabel" else stretch
+        outputs, labels, place, clusters = _each_alone(stretch) if self.task == "multilabel" else stretch
         if self.ignore_index is not None:
             kept = np.flatnonzero(labels != self.ignore_index)
             if len(kept) < len(labels):
                 outputs, labels, place = outputs[kept], labels[kept], _places_of(kept, place)
+                clusters = None if clusters is None else clusters[kept]
         if not len(labels):
-            return np.empty((0, max(2, outputs.shape[1])), np.float32), np.empty(0, np.int64)
+            return Meant(np.empty((0, max(2, outputs.shape[1])), np.float32), np.empty(0, np.int64), clusters)
         judge = Judge(self.path, place)
         with np.errstate(all="ignore"):  # what is wrong is said in a sentence, not in a warning before it
             labels = judge.labels(labels, classes=max(2, outputs.shape[1]))
             outputs = _single_or_double(outputs)
             if outputs.shape[1] > 1:
-                return judge.logits(outputs) if self.kind == "logits" else judge.probabilities(
-                    outputs
-                ), labels
-            return judge.logit(outputs) if self.kind == "logits" else judge.probability(outputs), labels
+                logits = judge.logits(outputs) if self.kind == "logits" else judge.probabilities(outputs)
+            else:
+                logits = judge.logit(outputs) if self.kind == "logits" else judge.probability(outputs)
+            return Meant(logits, labels, clusters)
 
 
 @dataclass(frozen=True)
@@ -187,11 +199,13 @@ _DECLARE_LOGITS = "If these are logits, say kind='logits'."
 
 def _each_alone(stretch: Stretch) -> Stretch:
     """The K labels of every example as K rows of one column."""
-    count = stretch.outputs.shape[1]
+    rows, count = stretch.outputs.shape
+    clusters = np.arange(rows) if stretch.clusters is None else stretch.clusters
     return Stretch(
         stretch.outputs.reshape(-1, 1),
         stretch.labels.reshape(-1),
         lambda row: f"{stretch.place(row // count)}, label {row % count}",
+        np.repeat(clusters, count),
     )
 
 

@@ -10,7 +10,7 @@ sentence that names the file, the row (counted from 0) and the way out.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import get_args
@@ -22,7 +22,7 @@ from .. import _checks
 from .._numerics import blocks as slices
 from ..predictions import Predictions
 from .arrays import Stored, open_arrays
-from .meaning import Declared, Kind, Source, Task
+from .meaning import Declared, Kind, Meant, Source, Task
 from .numpy_files import npy, npz
 from .refusal import refuse
 from .tensors import is_ours, safetensors
@@ -78,9 +78,9 @@ class Saved:
     def apart(self) -> bool:
         """Whether each row of `blocks` is a record of its own, unlike multilabel's labels and a sequence's positions.
 
-        What shares a record may depend on each other, and intervals that take rows as independent are then too narrow.
+        What shares a record may depend on each other; `clustered_blocks` says which rows do.
         """
-        return self.task != "multilabel" and not self._source.sequences
+        return self.task != "multilabel" and not self._source.together
 
     def __repr__(self) -> str:
         rows = "" if self.rows is None else f", {self.rows} rows"
@@ -105,16 +105,37 @@ class Saved:
         """
         if rows is not None:
             _checks.at_least("rows", rows, 1)
-        return self._blocks(rows or max(1, _AT_ONCE // self.columns))
+        return (
+            (logits, labels) for logits, labels, _ in self._blocks(rows or max(1, _AT_ONCE // self.columns))
+        )
 
-    def _blocks(self, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        some = False
+    def clustered_blocks(self) -> Iterator[Meant]:
+        """The same, and the record that each row came from, numbered from 0 without gaps; None where `apart`.
+
+        >>> import tempfile, numpy as np
+        >>> from pathlib import Path
+        >>> from smoothlab.saved import open_saved
+        >>> path = Path(tempfile.mkdtemp()) / "tokens.npz"
+        >>> np.savez(path, logits=np.zeros((3, 2, 4)), labels=np.array([[1, 2], [0, 0], [3, 0]]))
+        >>> [clusters.tolist() for _, _, clusters in open_saved(path, ignore_index=0).clustered_blocks()]
+        [[0, 0, 1]]
+        """
+        return self._blocks(max(1, _AT_ONCE // self.columns))
+
+    def _blocks(self, rows: int) -> Iterator[Meant]:
+        some, number = False, -1
+        last: int | None = None
         at_once = max(1, rows // self.columns) if self.task == "multilabel" else rows
         for stretch in self._source.stretches(at_once):
-            logits, labels = self._declared.meant(stretch)
+            logits, labels, clusters = self._declared.meant(stretch)
+            if clusters is not None and len(clusters):
+                before = clusters[0] - 1 if last is None else last
+                new, last = np.diff(clusters, prepend=before) != 0, int(clusters[-1])
+                clusters = number + np.cumsum(new)
+                number = int(clusters[-1])
             for part in slices(len(labels), rows=rows):
                 some = True
-                yield logits[part], labels[part]
+                yield Meant(logits[part], labels[part], None if clusters is None else clusters[part])
         if not some:
             raise refuse(
                 self.path,
@@ -146,8 +167,8 @@ class Saved:
         """
         mapped = self._mapped()
         if mapped is None:
-            logits, labels = self._gathered()
-            return Predictions(logits, labels, meta=self._meta())
+            logits, labels, clusters = self._gathered()
+            return Predictions(logits, labels, meta=self._meta(), clusters=clusters)
         for _ in self._blocks(max(1, _AT_ONCE // self.columns)):
             pass  # judged here, where a refusal names file and row
         if is_ours(self.path) and (self._declared.outputs, self._declared.labels) == (None, None):
@@ -159,15 +180,16 @@ class Saved:
         """The file's own arrays, if they mean what they hold."""
         if (self.kind, self.task, self._declared.ignore_index) != ("logits", "multiclass", None):
             return None
+        if not self.apart and (self._declared.outputs, self._declared.labels) != (None, None):
+            return None
         mapped = self._source.mapped
         return mapped if mapped is not None and mapped[0].dtype in _FLOATS else None
 
-    def _gathered(self) -> tuple[np.ndarray, np.ndarray]:
+    def _gathered(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         try:
-            parts = list(self.blocks())
-            return np.concatenate([logits for logits, _ in parts]), np.concatenate(
-                [labels for _, labels in parts]
-            )
+            columns = list(zip(*self.clustered_blocks(), strict=True))
+            logits, labels = (np.concatenate(parts) for parts in columns[:2])
+            return logits, labels, None if self.apart else np.concatenate(columns[2])
         except MemoryError:
             raise refuse(self.path, "It must fit in memory, but does not. Stream it with `blocks`.") from None
 
@@ -235,7 +257,10 @@ def open_saved(
 def _opened(declared: Declared, beside: Path | None) -> Source:
     if declared.path.suffix.lower() in ARRAYS:
         held = _arrays(declared.path)
-        return open_arrays(declared, held, None if beside is None else (beside, _arrays(beside)))
+        arrays = open_arrays(declared, held, None if beside is None else (beside, _arrays(beside)))
+        if not is_ours(declared.path) or "clusters" not in held:
+            return arrays
+        return replace(arrays, clusters=_clusters(declared.path, held["clusters"], arrays.rows))
     if beside is not None:
         raise refuse(
             declared.path,
@@ -256,6 +281,15 @@ def _opened(declared: Declared, beside: Path | None) -> Source:
             return open_table(declared, comma_separated(declared.path))
         case _:
             return open_table(declared, json_lines(declared.path))
+
+
+def _clusters(path: Path, held: Stored, rows: int) -> np.ndarray:
+    clusters = held.mapped
+    if clusters is None or clusters.shape != (rows,) or clusters.dtype.kind not in "iu":
+        raise refuse(
+            path, f"Its `clusters` must be whole numbers, one for each of its {rows:,} rows. Save it again."
+        )
+    return clusters
 
 
 def _arrays(path: Path) -> dict[str, Stored]:

@@ -62,6 +62,11 @@ class Tabular:
         return None if self.sequences else self.table.rows
 
     @property
+    def together(self) -> bool:
+        """Whether each row is a sequence."""
+        return self.sequences
+
+    @property
     def mapped(self) -> None:
         """A table is decoded, never mapped."""
         return None
@@ -105,7 +110,9 @@ class Tabular:
                     f"{found.lengths[-1][row]}. Write one for every class.",
                 )
         labels = truth.numbers.reshape(-1, self.columns) if self.matrix else truth.numbers
-        return Stretch(outputs.numbers.reshape(-1, self.columns), labels, place)
+        records = first + np.arange(batch.num_rows)
+        clusters = np.repeat(records, outputs.lengths[0]) if self.sequences else None
+        return Stretch(outputs.numbers.reshape(-1, self.columns), labels, place, clusters)
 
     def _same_lengths(self, outputs: np.ndarray, truth: np.ndarray, first: int) -> None:
         if (wrong := outputs != truth).any():

@@ -269,8 +269,8 @@ def _signs(
         "hoverinfo": "text",
         "hovertext": [
             f"{inert(series.name)}, {typeset.count(int(n))} examples<br>"
-            f"confidence {_chance(confidence)}, accuracy {_chance(accuracy)}<br>"
-            f"if calibrated: {_chance(low)} to {_chance(high)}"
+            f"confidence {_chance(confidence)}, accuracy {_chance(accuracy)}"
+            + ("" if math.isnan(low) else f"<br>if calibrated: {_chance(low)} to {_chance(high)}")
             for n, confidence, accuracy, low, high in zip(
                 bins.count, bins.confidence, bins.accuracy, bins.null_low, bins.null_high, strict=True
             )
@@ -321,6 +321,8 @@ def _definition(series: Sequence[ReliabilitySeries]) -> str:
 def _score(series: ReliabilitySeries) -> str:
     """The ECE with its null band, p-value and n, for a caption."""
     bins = series.reliability
+    if math.isnan(bins.p_value):
+        return f"{series.name}: ECE {bins.ece:.4f}, n = {typeset.count(bins.n)}."
     low, high = bins.null_ece
     p = typeset.probability(bins.p_value)
     return (

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ... import _checks
 from ...measures.risk_curve import RiskCurve
 from .. import typeset
@@ -56,7 +58,10 @@ def draw_risk(series: Sequence[RiskSeries], *, title: str) -> Figure:
 
 def highest(series: Sequence[RiskSeries]) -> float:
     """Where the axis of risk ends: a little above every interval from a tenth of the coverage on."""
-    steady = [float(one.curve.high[one.curve.coverage >= STEADY].max()) for one in series]
+    steady = [
+        float(np.fmax(one.curve.high, one.curve.risk)[one.curve.coverage >= STEADY].max())  # nan: no interval
+        for one in series
+    ]
     return min(1.0, 1.1 * max(steady))
 
 
@@ -64,9 +69,11 @@ def definition_of(series: Sequence[RiskSeries]) -> str:
     """What is drawn, of how many."""
     n = " and ".join(dict.fromkeys(typeset.count(one.curve.n) for one in series))
     level = typeset.percent(series[0].curve.level)
+    drawn = any(np.isfinite(one.curve.high).any() for one in series)
+    shaded = f" Shaded: {level} intervals (Wilson), each at one coverage." if drawn else ""
     return (
         "Examples are answered in the order of their confidence, equal ones together; AURC is the mean risk over "
-        f"coverage. Shaded: {level} intervals (Wilson), each at one coverage. n = {n}."
+        f"coverage.{shaded} n = {n}."
     )
 
 
@@ -94,7 +101,8 @@ def _traces(index: int, series: RiskSeries) -> list[dict[str, Any]]:
         "showlegend": True,  # Plotly hides a legend of one
         "hoverinfo": "text",
         "hovertext": [
-            f"{inert(series.name)}<br>coverage {coverage:.3f}, risk {risk:.4f}<br>[{least:.4f}, {most:.4f}]"
+            f"{inert(series.name)}<br>coverage {coverage:.3f}, risk {risk:.4f}"
+            + ("" if np.isnan(least) else f"<br>[{least:.4f}, {most:.4f}]")
             for coverage, risk, least, most in zip(
                 curve.coverage, curve.risk, curve.low, curve.high, strict=True
             )

@@ -131,7 +131,9 @@ def _runs(bins: Reliability, scale: Scale, frame: Frame) -> list[tuple[np.ndarra
     A bin that stands alone gets a box, half as wide as itself; an outline through one point would show nothing.
     """
     edges, found = _edges(bins, scale), []
-    filled = np.flatnonzero(bins.count)
+    filled = np.flatnonzero((bins.count > 0) & ~np.isnan(bins.null_low))
+    if not len(filled):  # nobody knows the band of answers that depend on each other
+        return []
     for run in np.split(filled, np.flatnonzero(np.diff(filled) > 1) + 1):
         along = _inside(_along(bins.confidence[run], scale))
         low, high = (
