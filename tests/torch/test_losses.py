@@ -136,6 +136,19 @@ def test_a_true_class_that_is_out_costs_infinitely_and_leaves_a_finite_gradient(
     assert slope[0, 0] == 0
 
 
+@pytest.mark.parametrize("shares", [1.0, torch.ones(2)], ids=["one", "rows"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_true_class_that_is_out_costs_infinity_even_where_its_share_is_below_zero(shares, training):
+    """Under "others" the label gives up more than it has at an alpha above 1 - 1/K."""
+    logits = torch.tensor([[-torch.inf, 1.0, 2.0], [0.0, 1.0, 2.0]], requires_grad=training)
+    smoothing = {"label_smoothing": shares, "convention": "others"}
+    for parts in (False, True):
+        found = cross_entropy(logits, torch.tensor([0, 0]), **smoothing, reduction="none", parts=parts)
+        loss = found.loss if parts else found
+        assert loss[0] == torch.inf
+        assert loss[1].isfinite()
+
+
 def test_a_row_with_no_class_left_is_infinite_and_does_not_spoil_the_others():
     logits = LOGITS.clone()
     logits[0] = -torch.inf

@@ -65,7 +65,8 @@ void write(const Loss& to, std::size_t first, std::size_t some, const Summaries<
         const double own = sums.label_mass[row] * log_sum - sums.label[row];
         label[row] = sums.lost[row] != 0 ? infinity<double> : own;
         background[row] = sums.mass[row] * log_sum - sums.background[row];
-        const double of_label = shares.label[row] * label[row];
+        // +inf whatever the sign of its share
+        const double of_label = sums.lost[row] != 0 ? infinity<double> : shares.label[row] * own;
         const double of_background = shares.background[row] * background[row];
         value[row] = (shares.label[row] == 0 ? 0 : of_label) + (shares.background[row] == 0 ? 0 : of_background);
     }

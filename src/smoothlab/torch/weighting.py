@@ -109,9 +109,13 @@ def counted(terms: Terms, batch: Batch) -> float:
 
 def _times(share: Number, cost: Float[Tensor, " batch *places"]) -> Float[Tensor, " batch *places"]:
     if not isinstance(share, Tensor):
-        return share * cost if share else torch.zeros_like(cost)
+        if share >= 0:
+            return share * cost if share else torch.zeros_like(cost)
+        share = torch.as_tensor(share, dtype=cost.dtype, device=cost.device)
     nothing = (share == 0) & cost.isinf()  # a label without mass may be out: 0 log 0 = 0
-    return torch.where(nothing, 0.0, share * cost)
+    product = torch.where(nothing, 0.0, share * cost)
+    # `others` takes more from a label than it has at an alpha above (K - 1) / K, but one that is out costs +inf
+    return torch.where(product == -torch.inf, torch.inf, product)
 
 
 def reduced(
