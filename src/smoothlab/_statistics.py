@@ -18,7 +18,7 @@ from jaxtyping import Float, Integer
 from . import _checks, _rows
 from ._numerics import blocks
 
-_ROWS, _NUMBERS = 2**16, 2**22  # of a block: its columns stay below 5 MB, and a call is worth its threads
+_ROWS, _NUMBERS = 2**16, 2**24  # of a block: its columns stay below 5 MB, and a call is worth its threads
 _NUMBERS_CAST = 2**20  # of a block that is copied: 8 MB
 
 
