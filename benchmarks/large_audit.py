@@ -97,7 +97,7 @@ def main() -> None:
             command += ["--fit", str(held_out)]
         size = path.stat().st_size
         seconds, pss, rss = watched(command)
-        print(" ".join(["smoothlab", *command[3:]]))
+        print(" ".join(["smoothlab audit", *(Path(word).name for word in command[4:])]))
         print(f"file     {chosen.rows:,} rows x {chosen.classes} float32, {size / 1e6:,.0f} MB")
         rate, speed = chosen.rows / seconds / 1e6, size / seconds / 1e6
         print(f"time     {seconds:.1f} s, {rate:.2f} million rows/s, {speed:.0f} MB/s")

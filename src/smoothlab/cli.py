@@ -97,6 +97,7 @@ def main() -> None:
 )
 @click.option("--seeds", type=click.IntRange(min=1), help="Only the first so many, for a quick look.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that train.  [default: one a core]")
+@click.option("--together", is_flag=True, help="Train many cells as one model, on a GPU if there is one.")
 @click.option("--dry", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--keep", is_flag=True, help="Reuse finished cells although the study file has changed.")
 @click.option("--open", "show_page", is_flag=True, help="Open the report in a browser at the end.")
@@ -107,6 +108,7 @@ def study(
     data: tuple[str, str] | None,
     seeds: int | None,
     workers: int | None,
+    together: bool,
     dry: bool,
     keep: bool,
     show_page: bool,
@@ -140,7 +142,7 @@ def study(
         return
     stores = plan.stores(path)
     for source, into in zip(plan.sources, stores, strict=True):
-        _train(source, into, workers=workers, keep=keep, seeds=seeds)
+        _train(source, into, workers=workers, together=together, keep=keep, seeds=seeds)
     _say(plan.question, stores, page=path / "report.html", show_page=show_page)
 
 
@@ -332,7 +334,7 @@ def _limit(text: str) -> tuple[str, float]:
         raise ValueError(f"`--fail-above` must be NAME=NUMBER, such as ece=0.05, but got {text!r}.") from None
 
 
-def _train(source: "Source", store: "Store", *, workers: int | None, **which: Any) -> None:
+def _train(source: "Source", store: "Store", *, workers: int | None, together: bool, **which: Any) -> None:
     """Run what is missing, with a bar that says how long it will still take."""
     from . import lab
     from .lab.runner import in_processes, missing
@@ -341,9 +343,11 @@ def _train(source: "Source", store: "Store", *, workers: int | None, **which: An
     if not todo:
         click.echo(f"All runs asked for are in {store.path} already.")
         return
-    workers = workers or _cores()
-    click.echo(f"{source.question}\n{todo} runs on {min(workers, todo)} processes, kept in {store.path}")
-    records = lab.run(source, store, executor=in_processes(workers), **which)
+    workers, at_once = workers or _cores(), source.study.together
+    together = together and source.study.run_together is not None
+    how = f"up to {at_once} at once" if together else f"on {min(workers, todo)} processes"
+    click.echo(f"{source.question}\n{todo} runs {how}, kept in {store.path}")
+    records = lab.run(source, store, executor=in_processes(workers), together=together, **which)
     for record in progress(records, total=todo, what="Training"):
         if record.failure is not None:
             click.echo(f"{record.cell.key} failed: {record.failure}", err=True)

@@ -36,6 +36,25 @@ def test_a_grid_that_cannot_be_judged_is_refused(factors, sentence):
         Study("s", factors, run=lambda cell: {})
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"teacher": lambda cell: None}, "`run_together` must be None where cells have teachers"),
+        ({"together": 0}, "`together` must be a whole number, at least 1"),
+        ({"apart": ("net",)}, "`apart` must be one of 'alpha', 'seed', but got 'net'"),
+    ],
+)
+def test_cells_that_cannot_be_run_together_are_refused(words, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Study(
+            "s",
+            {"alpha": (0.0, 0.1), "seed": (0,)},
+            run=lambda cell: {},
+            run_together=lambda cells: [{} for _ in cells],
+            **words,
+        )
+
+
 @pytest.mark.parametrize("name", ["../away", "a/b", "", "a b"])
 def test_a_name_that_is_no_folder_name_is_refused(name):
     with pytest.raises(ValueError, match="`name`"):

@@ -1,7 +1,8 @@
 """Runs the cells that a store lacks, in parallel, and keeps each the moment it ends.
 
 A worker loads the study by its reference, runs one cell and writes it to the store itself, so that killing the
-parent at any moment loses at most the cells in flight. Nothing travels between processes but names.
+parent at any moment loses at most the cells in flight. Nothing travels between processes but names. The cells of a
+study with `run_together` can be run here instead, stack by stack, and a kill then loses at most one stack.
 """
 
 import time
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from .cell import Cell, Run
 from .store import Record, Store
-from .study import Source, Study, load
+from .study import Ended, Source, Study, load
 
 PACKAGES = ("smoothlab", "numpy", "torch", "safetensors")
 
@@ -64,13 +65,21 @@ def missing(
 
 
 def run(
-    source: Source, store: Store, *, executor: Executor, keep: bool = False, seeds: int | None = None
+    source: Source,
+    store: Store,
+    *,
+    executor: Executor,
+    keep: bool = False,
+    seeds: int | None = None,
+    together: bool = False,
 ) -> Iterator[Record]:
     """Run what is `missing`, and yield each cell's record as it is stored.
 
     Raises:
         ValueError: another process runs in this store, or `missing` refuses it.
         RuntimeError: the study's own function raised; its error is the cause.
+
+    With `together`, a study that has `run_together` runs its cells by that, in this process, and not by `executor`.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -83,6 +92,9 @@ def run(
         with FileLock(store.path / "lock", timeout=0):
             store.sweep()
             cells = missing(source, store, keep=keep, seeds=seeds)
+            if together and source.study.run_together is not None:
+                yield from _together(source, store, cells)
+                return
             for wave in _waves(source.study, cells):
                 yield from executor(_Task(source.reference, source.data, store.path.resolve()), wave)
     except Timeout:
@@ -117,18 +129,15 @@ class _Task:
     def __call__(self, cell: Cell) -> Record:
         source, store = load(self.reference, self.data), Store.open(self.path)
         start = time.perf_counter()
-        predictions, failure = {}, None
         teacher = source.study.teacher(cell) if source.study.teacher else None
         try:
-            predictions = source.study.run(*self._asked(source.study, store, cell, teacher))
+            ended = source.study.run(*self._asked(source.study, store, cell, teacher))
         except FloatingPointError as diverged:  # the run itself failed, and would again: that is a result
-            failure = str(diverged)
+            ended = diverged
         except Exception as error:
             raise RuntimeError(f"The study's `run` raised an error in the cell {cell.key}.") from error
         key = None if teacher is None else teacher.key
-        record = Record(cell, time.perf_counter() - start, versions(), source.fingerprint, failure, key)
-        store.write(record, predictions)
-        return record
+        return _kept(source, store, cell, ended, seconds=time.perf_counter() - start, teacher=key)
 
     @staticmethod
     def _asked(
@@ -143,6 +152,51 @@ class _Task:
         if record.failure is not None:
             raise FloatingPointError(f"its teacher {teacher.key} failed: {record.failure}")
         return cell, store.read(record)
+
+
+def _together(source: Source, store: Store, cells: Sequence[Cell]) -> Iterator[Record]:
+    """Stack by stack. All of one is kept before any of its records is handed out: a caller who stops loses none."""
+    for stack in _stacks(source.study, cells):
+        start = time.perf_counter()
+        try:
+            runs = _ended(source.study, stack)
+        except Exception as error:
+            keys = "; ".join(cell.key for cell in stack)
+            raise RuntimeError(f"The study's `run_together` raised an error in the cells {keys}.") from error
+        each = (time.perf_counter() - start) / len(stack)
+        yield from [_kept(source, store, cell, ended, seconds=each) for cell, ended in runs]
+
+
+def _stacks(study: Study, cells: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
+    """Cells that agree in what is to be kept apart, as many at once as the study asks for."""
+    alike: dict[tuple, list[Cell]] = {}
+    for cell in cells:
+        alike.setdefault(tuple(cell[factor] for factor in study.apart), []).append(cell)
+    for group in alike.values():
+        for start in range(0, len(group), study.together):
+            yield tuple(group[start : start + study.together])
+
+
+def _ended(study: Study, stack: Sequence[Cell]) -> list[tuple[Cell, Ended]]:
+    """Each cell with how it ended. Raises `ValueError` where that is not said of each."""
+    assert study.run_together is not None
+    runs = tuple(study.run_together(stack))
+    if len(runs) != len(stack):
+        raise ValueError(
+            f"`run_together` must give one entry for each cell, in their order, but gave {len(runs)} for "
+            f"{len(stack)}. Give the FloatingPointError of a run that failed."
+        )
+    return list(zip(stack, runs, strict=True))
+
+
+def _kept(
+    source: Source, store: Store, cell: Cell, ended: Ended, *, seconds: float, teacher: str | None = None
+) -> Record:
+    """The record of a run, once it and its predictions are stored."""
+    failure = str(ended) if isinstance(ended, FloatingPointError) else None
+    record = Record(cell, seconds, versions(), source.fingerprint, failure, teacher)
+    store.write(record, {} if isinstance(ended, FloatingPointError) else ended)
+    return record
 
 
 def versions() -> dict[str, str]:

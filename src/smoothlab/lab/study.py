@@ -4,6 +4,7 @@ A study file is a Python file that defines `study = Study(...)`. Its docstring s
 and the command. The function `run(cell)` trains whatever it wants and returns the predictions of each split; it
 must depend on nothing but its cell, because cells run in other processes and in any order. Where students learn
 from teachers, `teacher(cell)` names the cell that must be finished before, and `run(cell, taught_by)` gets its run.
+Where many cells can be run at once, as on a GPU, `run_together(cells)` does what `run` does of each, up to rounding.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import inspect
 import itertools
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,9 @@ BUILT_IN = f"{__name__.split('.', 1)[0]}.studies"  # by name: the studies stand 
 NAME = r"[\w-]+"
 LEVEL = r"[\w-]+=[\w.+-]*\w"
 
+Ended = Mapping[str, Predictions] | FloatingPointError
+"""How a run ended: with predictions by name, or with the error that says why it has none."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -43,9 +47,13 @@ class Study:
     evidence needs the factors `alpha` (with 0, the control) and `seed`. `measures` are taken of every run, `claims`
     are judged by them, and `panels` say what the report draws. `settings` describes for a reader what all cells share.
 
+    Whoever wants many cells run at once has `run_together` called in place of `run`, in the runner's own process: with
+    up to `together` cells, the most that a kill then loses, which agree in the factors that `apart` names. It gives how
+    each ended, in their order: its predictions, or the `FloatingPointError` that `run` would raise.
+
     Raises:
-        ValueError: a factor without levels or with one twice, `alpha` or `seed` missing, or a name or level that
-            cannot name a folder.
+        ValueError: a factor without levels or with one twice, `alpha` or `seed` missing, a name or level that cannot
+            name a folder, `run_together` in a study with `teacher`, or a name in `apart` that is no factor's.
 
     >>> from smoothlab.lab import Study
     >>> study = Study("mine", {"alpha": (0.0, 0.1), "seed": (0, 1, 2)}, run=lambda cell: {})
@@ -62,6 +70,9 @@ class Study:
     panels: tuple[Picture, ...] = PANELS
     teacher: Callable[[Cell], Cell | None] | None = None
     skip: Callable[[Cell], bool] | None = None
+    run_together: Callable[[Sequence[Cell]], Iterable[Ended]] | None = None
+    together: int = 50
+    apart: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
@@ -89,6 +100,14 @@ class Study:
             raise ValueError(
                 f"Factor `alpha` must have 0, the control, and a level above it, but got {alphas!r}. Add them."
             )
+        if self.run_together is not None and self.teacher is not None:
+            raise ValueError(
+                "`run_together` must be None where cells have teachers, but the study has `teacher` too. "
+                "Leave one of the two away."
+            )
+        _checks.at_least("together", self.together, 1)
+        for factor in self.apart:
+            _checks.one_of("apart", factor, list(self.factors))
 
     def cells(self) -> tuple[Cell, ...]:
         """Every cell; seeds go round first, so that a half-finished study has whole pairs of the first seeds."""

@@ -4,22 +4,24 @@ Claim    Statements S6 to S11 of the paper, and this project's own question C1, 
          2 x 256 hidden units on 5,000 images of Fashion-MNIST, which are overconfident; a small convolutional network
          on the same; and 2 x 128 hidden units on the digits, which need no repair and show what smoothing spoils.
          Every run is read at seven temperatures. 10 paired seeds each.
-Cost     130 trainings, about four minutes and 150 MB of disk on 2 cores. No download, no GPU.
+Cost     130 trainings, about four minutes and 150 MB of disk on 2 cores. No download, no GPU. With --together,
+         on a GPU if there is one, as one model for each net.
 Command  smoothlab study calibration
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
-from ..data import digits
+from torch import nn
+
+from ..data import Dataset, digits
 from ..lab import Cell, Diagram, Map, Panel, Study, Trace, calibrating
 from ..predictions import Predictions
 from ..torch.capture import predict
-from ..torch.losses import cross_entropy
 from ..torch.models import fully_connected, small_cnn
 from ..torch.train import train
-from .smoothing import RECIPE, WIDTHS, read
+from .smoothing import RECIPE, WIDTHS, at_once, read, smoothed
 
 ALPHAS = (0.0, 0.02, 0.05, 0.1, 0.2)
 NETS = {
@@ -32,13 +34,36 @@ NETS = {
 
 def run(cell: Cell, *, on: tuple[str, str] | None = None) -> Mapping[str, Predictions]:
     """Train one network at the cell's alpha and seed, and predict every split."""
-    data = digits() if cell["net"] == "digits" else read(on)
-    build, recipe = NETS[cell["net"]]
-    loss = partial(cross_entropy, label_smoothing=cell["alpha"])
-    trained = train(build, data, loss=loss, recipe=recipe, seed=cell["seed"])
-    meta = {**dict(cell.levels), "effective_alpha": cell["alpha"], "convention": "uniform", "data": data.name}
+    data, (build, recipe) = seen_by(cell["net"], on), NETS[cell["net"]]
+    trained = train(build, data, loss=smoothed(cell), recipe=recipe, seed=cell["seed"])
+    return said(cell, trained.model, data)
+
+
+def run_together(
+    cells: Sequence[Cell], *, on: tuple[str, str] | None = None
+) -> list[Mapping[str, Predictions] | FloatingPointError]:
+    """`run` of each cell, all trained at once. They have one net."""
+    [net] = {cell["net"] for cell in cells}
+    build, recipe = NETS[net]
+    return at_once(cells, build, seen_by(net, on), recipe=recipe, said=said)
+
+
+def seen_by(net: str, on: tuple[str, str] | None) -> Dataset:
+    """The data of a net."""
+    return digits() if net == "digits" else read(on)
+
+
+def said(cell: Cell, model: nn.Module, data: Dataset) -> Mapping[str, Predictions]:
+    """What a network of the cell predicts of every split."""
+    meta = {
+        **dict(cell.levels),
+        "effective_alpha": cell["alpha"],
+        "convention": "uniform",
+        "data": data.name,
+        "device": next(model.parameters()).device.type,
+    }
     return {
-        split: predict(trained.model, getattr(data, split), meta={**meta, "split": split}, features=False)
+        split: predict(model, getattr(data, split), meta={**meta, "split": split}, features=False)
         for split in ("train", "validation", "test")
     }
 
@@ -81,6 +106,8 @@ def on(data: tuple[str, str] | None) -> Study:
         + tuple(
             Map(f"Alpha and temperature, {net}", "ece_at", {"net": net}, floor="null_at") for net in NETS
         ),
+        run_together=partial(run_together, on=data),
+        apart=("net",),
     )
 
 
