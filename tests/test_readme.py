@@ -37,6 +37,13 @@ def test_the_numbers_of_the_readme_are_those_that_the_command_printed():
     assert "One fails" in finds
 
 
+def test_the_speeds_of_the_readme_are_those_that_the_benchmark_printed():
+    printed = (ROOT / "results" / "losses.txt").read_text(encoding="utf-8").splitlines()
+    first = printed[: next(at for at, line in enumerate(printed) if line.startswith("Error of"))]
+    quoted = [line.strip() for line in README.splitlines() if " torch is " in line]
+    assert quoted == [line.strip() for line in first if " torch is " in line and "reused" in line]
+
+
 def test_every_block_is_of_a_kind_that_is_run_here():
     assert {language for language, _ in BLOCKS} == {"bash", "python"}
 
