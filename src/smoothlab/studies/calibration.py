@@ -4,7 +4,7 @@ Claim    Statements S6 to S11 of the paper, and this project's own question C1, 
          2 x 256 hidden units on 5,000 images of Fashion-MNIST, which are overconfident; a small convolutional network
          on the same; and 2 x 128 hidden units on the digits, which need no repair and show what smoothing spoils.
          Every run is read at seven temperatures. 10 paired seeds each.
-Cost     130 trainings, about four minutes and 150 MB of disk on 2 cores. No download, no GPU. With --together,
+Cost     130 trainings, about three minutes and 150 MB of disk on 2 cores. No download, no GPU. With --together,
          on a GPU if there is one, as one model for each net.
 Command  smoothlab study calibration
 """

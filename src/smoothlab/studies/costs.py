@@ -5,7 +5,7 @@ Claim    Statements S18 and S19 of the literature after the paper, and what beco
          {0, 0.05, 0.1, 0.2} and six other losses at the strengths of their papers. A cell is three networks of
          128 and 64 hidden units on 5,000 images of Fashion-MNIST: one learns the ten classes, one four kinds of
          clothes, one all but two classes. 10 paired seeds each.
-Cost     300 trainings of a second, about three minutes and 250 MB of disk on 2 cores. No download, no GPU.
+Cost     300 trainings of a second, about two minutes and 250 MB of disk on 2 cores. No download, no GPU.
 Command  smoothlab study costs
 """
 

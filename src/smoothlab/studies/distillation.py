@@ -5,7 +5,7 @@ Claim    Statements S13 to S16 of the paper and its follow-up, on networks that 
          (the paper's figure 5), students of smoothed labels alone as the control, students as large as their teacher,
          a teacher whose answers are shuffled within each class, and the paper's squared logits with beta 0.6.
          10 paired seeds each.
-Cost     300 trainings of a second or two, about five minutes and 150 MB of disk on 2 cores. No download, no GPU.
+Cost     300 trainings of a second or two, about four minutes and 150 MB of disk on 2 cores. No download, no GPU.
 Command  smoothlab study distillation
 """
 

@@ -3,7 +3,7 @@
 Claim    Statements S1, S2, S3 and S5 to S10 of the paper, on networks of 2 x 256 hidden units that see 5,000 images of
          Fashion-MNIST: clusters tighten, accuracy is not hurt, calibration is repaired about as well as by one
          temperature, at a price in NLL. Alpha in {0, 0.02, 0.05, 0.1, 0.2}, 10 paired seeds each.
-Cost     50 trainings, about two minutes and 250 MB of disk on 2 cores. No download, no GPU. With --together,
+Cost     50 trainings, about a minute and 250 MB of disk on 2 cores. No download, no GPU. With --together,
          on a GPU if there is one, as one model.
 Command  smoothlab study
 """
