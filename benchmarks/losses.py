@@ -11,12 +11,13 @@ that are written in torch; torch.compile keeps the gradient alone: 5 to 10. With
 stay. Smoothing adds one addition a number: nothing that can be seen. 8192x10 is calls and arithmetic: about 100
 microseconds of each. Errors: below torch's in half types, whose sums it forms in half, and like it in float32.
 
-Everybody runs in turn, once off the clock and then on it for at least 10 ms, of which the median run counts: one that
-takes less would be judged by how long threads need to wake up. A ratio is the median over rounds of a time over that
-round's, so that whoever else uses the machine slows both sides. `reused` is what a training sees: the gradient of
-the step before is gone. `new` forgets every buffer first. `in place` overwrites the logits, which are filled again off
-the clock. `the kernel alone` has no calls around it, and `16 rows` are hardly more than calls. The peak of memory is
-the system's own count (VmHWM), reset before one more run, in sizes of the logits beyond the logits themselves.
+Everybody runs in turn, for 10 ms off the clock, because a processor that was at rest needs milliseconds to be as fast
+as in a training, and for 10 ms on it, of which the median run counts. A ratio is the median over rounds of a time over
+that round's, so that whoever else uses the machine slows both sides; smoothing and none take turns. `reused` is what a
+training sees: the gradient of the step before is gone. `new` forgets every buffer first. `in place` overwrites the
+logits, which are filled again off the clock. `the kernel alone` has no calls around it, and `16 rows` are hardly more
+than calls. The peak of memory is the system's own count (VmHWM), reset before one more run, in sizes of the logits
+beyond the logits themselves.
 --keep-pages tells glibc by mallopt, before torch is loaded, to map nothing apart and to return nothing to the system,
 as allocators that cache do; faults then help nobody, and what fits into kept pages adds nothing to a peak. The other
 formulas are written out from the sources named beside them, since those packages bring much else along.
@@ -29,6 +30,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import NamedTuple
 
@@ -197,23 +199,40 @@ def runs(logits: Tensor, labels: Tensor, *, compiled: bool) -> dict[str, Run]:
 
 def timed(todo: dict[str, Run], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in todo}
-    names = list(todo)
-    for first in range(rounds + 1):
-        for at in range(len(names)):
-            name = names[(first + at) % len(names)]  # nobody always follows the same one
+    order, random = list(todo), Random(0)
+    for _ in range(rounds + 1):
+        random.shuffle(order)  # nobody always follows the same one
+        for name in order:
             run = todo[name]
             # off the clock: nobody inherits the caches of another, or his threads, which spin for a while
             time.sleep(REST)
-            run.before()
-            run.work()
-            taken = []
-            while sum(taken) < WINDOW:
-                run.before()
-                start = time.perf_counter()
-                run.work()
-                taken.append(time.perf_counter() - start)
-            times[name].append(median(taken))
+            repeated(run)
+            times[name].append(median(repeated(run)))
     return {name: taken[1:] for name, taken in times.items()}  # the first round warms up, and compiles
+
+
+def repeated(run: Run) -> list[float]:
+    taken: list[float] = []
+    while sum(taken) < WINDOW:
+        run.before()
+        start = time.perf_counter()
+        run.work()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def one_by_one(one: Run, other: Run, pairs: int = 40) -> float:
+    """How many times as long as the other a run takes, for differences that a round is too long to show."""
+    ratios = []
+    for at in range(pairs):
+        taken = {}
+        for run in (one, other) if at % 2 else (other, one):
+            run.before()
+            start = time.perf_counter()
+            run.work()
+            taken[run] = time.perf_counter() - start
+        ratios.append(taken[one] / taken[other])
+    return median(ratios)
 
 
 def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
@@ -280,7 +299,7 @@ def compare(shape: tuple[int, int, torch.dtype], rounds: int) -> list[str]:
             f"{ratio(times, 'torch', who):9.1f}x" + ("" if memory is None else f"{memory / size:9.2f}")
         )
     faster = {who: ratio(times, "torch", who) for who in todo}
-    smoothing = ratio(times, "ours, reused", "ours, alpha 0")
+    smoothing = one_by_one(todo["ours, reused"], todo["ours, alpha 0"])
     return [
         f"{name:<20} torch is {faster['ours, reused']:.1f}x (reused), {faster['ours, new']:.1f}x (new); "
         f"compiled torch {ratio(times, 'torch.compile', 'ours, reused'):.1f}x",
