@@ -107,7 +107,10 @@ def suite_page(question: str, answers: Sequence[Answer]) -> Page:
         sections=(
             Section(
                 "What was claimed, and what came of it",
-                ("P-values are corrected over all claims of all studies on this page.",),
+                (
+                    f"P-values are corrected over all {len(verdicts)} claims of this page, by Holm's method: each is "
+                    "harder to decide here than it would be alone.",
+                ),
                 (Claims(verdicts),),
             ),
             *itertools.chain.from_iterable(
