@@ -124,7 +124,8 @@ def study(
               information    figure 6: what is left of single examples
               costs          abstention, transfer, corruption, other losses
               noise          wrong labels, and alpha below 0
-              paper          all but the first, judged as one family
+              replication    the numbers of a published replication
+              paper          penultimate to noise, judged as one family
     FILE.py   a study of your own: a file that defines `study = Study(...)`.
               Start from a copy of the built-in one, whose path --dry prints.
 

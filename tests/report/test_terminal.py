@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from smoothlab.lab import Evidence, Measure, Measures
+from smoothlab.lab import Evidence, Measure, Measures, plan
+from smoothlab.lab.study import builtin_studies
 from smoothlab.report.terminal import print_study
 
-STUDIES = ("calibration", "costs", "distillation", "information", "noise", "penultimate", "smoothing")
+STUDIES = sorted(name for name in builtin_studies() if not plan(name).is_suite)
 
 
 def printed(answer, verdicts=None):

@@ -17,6 +17,7 @@ CELLS = {
     "information": "alpha=0.1,seed=0",
     "noise": "noise=0.6,alpha=-2.0,seed=0",
     "penultimate": "net=dense,alpha=0.1,seed=0",
+    "replication": "alpha=0.1,seed=0",
     "smoothing": "alpha=0.1,seed=0",
 }
 """A cell of each that takes the longer of its ways."""

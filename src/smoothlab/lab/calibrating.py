@@ -49,11 +49,14 @@ AT_T = (
 )
 
 
+def quality(run: Run) -> dict[str, float]:
+    """What is true of the run's outputs."""
+    return {name: value for name, value in take_images(run).items() if name in QUALITY}
+
+
 def take(run: Run, temperature: float) -> dict[str, float]:
     """What is true of the run, once, and what it would be with its logits over this temperature."""
-    found = {}
-    if temperature == 1:
-        found = {name: value for name, value in take_images(run).items() if name in QUALITY}
+    found = quality(run) if temperature == 1 else {}
     test, validation = run["test"], run["validation"]
     scaled, held_out = test.logits / temperature, validation.logits / temperature
     tested = calibration_test(*top_label(scaled, test.labels), resamples=200)
@@ -66,12 +69,11 @@ def take(run: Run, temperature: float) -> dict[str, float]:
     }
 
 
+SHOWN = ("accuracy", "ece", "ece_scaled", "gap", "nll", "nll_scaled", "temperature")
+OUTPUTS = Measures(tuple(IMAGES[name] for name in QUALITY), quality, shown=SHOWN)
+"""What a study measures that keeps no features."""
 CALIBRATION = Measures(
-    tuple(IMAGES[name] for name in QUALITY) + AT_T,
-    take,
-    views={"temperature": TEMPERATURES},
-    at={"temperature": 1.0},
-    shown=("accuracy", "ece", "ece_scaled", "gap", "nll", "nll_scaled", "temperature"),
+    OUTPUTS.listed + AT_T, take, views={"temperature": TEMPERATURES}, at={"temperature": 1.0}, shown=SHOWN
 )
 """What a study of calibration measures."""
 
