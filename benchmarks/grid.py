@@ -18,18 +18,16 @@ caches: 0.8 to 1.1 for dense models, 0.5 to 0.8 for convolutional ones.
 """
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 from statistics import median
 
 import torch
+from machine import machine
 
-import smoothlab
 from smoothlab.data import Dataset, fashion_mnist_small
 from smoothlab.torch import cross_entropy
 from smoothlab.torch.grid import train_together
@@ -94,23 +92,8 @@ def speeds(
     return {name: some[1:] for name, some in found.items()}
 
 
-def machine(device: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        processor = f"{model}, {sum(line.startswith('processor') for line in lines)} cores"
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    if device == "cuda":
-        processor = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}; {processor}"
-    return (
-        f"{processor}; {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"smoothlab {smoothlab.__version__}"
-    )
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     found = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", choices=["cuda", "cpu"], default=found, help=f"here: {found}")
     parser.add_argument("--epochs", type=int, default=20)
@@ -121,7 +104,13 @@ def main() -> None:
     asked = parser.parse_args()
 
     print("python benchmarks/grid.py", *sys.argv[1:])
-    print(machine(asked.device))
+    cuda = asked.device == "cuda"
+    print(
+        machine(
+            f"torch {torch.__version__}",
+            *([f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"] if cuda else []),
+        )
+    )
     print(f"{asked.device}, {asked.epochs} epochs, {asked.threads} threads, median of {asked.rounds} rounds")
     data = fashion_mnist_small()
     for net in asked.nets:

@@ -28,12 +28,11 @@ from ..measures.risk_curve import RiskCurve, risk_of_counts
 from ..measures.selective import steps_of_groups
 from ..predictions import Predictions
 from ..scaling.temperature import Status, Temperature
-from .clustered import Clustered, temperature_interval, without_bands, without_intervals
+from .clustered import BINS, Clustered, temperature_interval, without_bands, without_intervals
 from .lines import Line, lines_of, of_rows, repaired_line, scaled_lines, temperature_lines
 from .stream import Stream, are_apart, blocks_of, classes_of, clusters_of
 from .summary import Summary
 
-_BINS = 15
 _HELD_OUT = 2**22  # logits of a stream, from which the power of a norm is chosen
 
 
@@ -112,7 +111,7 @@ def audit(
         summary.n,
         classes,
         tuple(lines),
-        reliability_of_groups(width_edges(_BINS), summary.groups),
+        reliability_of_groups(width_edges(BINS), summary.groups),
         fitted,
         log_odds=reliability_of_groups(log_odds_edges(), summary.groups),
         risk=risk_of_counts(steps.answered, steps.errors),
@@ -120,7 +119,7 @@ def audit(
     if scaled is not None:
         found = replace(
             found,
-            scaled=reliability_of_groups(width_edges(_BINS), scaled.groups),
+            scaled=reliability_of_groups(width_edges(BINS), scaled.groups),
             scaled_log_odds=reliability_of_groups(log_odds_edges(), scaled.groups),
         )
     return found if summary.clustered is None else _clustered(found, summary.clustered)
@@ -161,15 +160,15 @@ def _streamed(
     said: Stream, temperature: float | None, chosen: LogitNorm | None
 ) -> tuple[Summary, Summary | None, Groups | None]:
     """The same, in one pass."""
-    plain = Tally(classes=said.classes, bins=_BINS, classwise=True)
+    plain = Tally(classes=said.classes, bins=BINS, classwise=True)
     clustered = [None, None] if are_apart(said) else [Clustered(), Clustered()]
     if temperature is None or chosen is None:
         for logits, labels, clusters in blocks_of(said):
             plain.update(logits, labels)
             _add_clusters(clustered[0], logits, labels, clusters)
         return Summary.of_tally(plain, clustered[0]), None, None
-    scaled = Tally(classes=said.classes, bins=_BINS, temperature=temperature)
-    scores = Histogram(bins=_BINS)
+    scaled = Tally(classes=said.classes, bins=BINS, temperature=temperature)
+    scores = Histogram(bins=BINS)
     for logits, labels, clusters in blocks_of(said):
         plain.update(logits, labels)
         scaled.update(logits, labels)

@@ -16,9 +16,9 @@ from ..data import Dataset, Split, flip_labels, symmetric_noise
 from ..lab import Cell, Study, noise
 from ..predictions import Predictions
 from ..torch import GeneralisedSmoothingLoss
-from ..torch.capture import predict
 from ..torch.models import fully_connected
 from ..torch.train import EpochReport, train
+from .calibration import said
 from .smoothing import RECIPE, read
 
 ALPHAS = (-2.0, -0.8, 0.0, 0.2, 0.4)
@@ -59,11 +59,7 @@ def run(cell: Cell, *, on: tuple[str, str] | None = None) -> Mapping[str, Predic
         seed=cell["seed"],
         on_epoch=turn,
     )
-    meta = {**dict(cell.levels), "effective_alpha": cell["alpha"], "convention": "uniform", "data": data.name}
-    return {
-        split: predict(trained.model, getattr(data, split), meta={**meta, "split": split}, features=False)
-        for split in ("train", "validation", "test")
-    }
+    return said(cell, trained.model, data)
 
 
 def on(data: tuple[str, str] | None) -> Study:

@@ -17,10 +17,10 @@ from functools import partial
 
 from ..lab import Cell, Diagram, Panel, Study, calibrating, paper
 from ..predictions import Predictions
-from ..torch.capture import predict
 from ..torch.models import fully_connected
 from ..torch.recipe import Recipe
 from ..torch.train import train
+from .calibration import said
 from .smoothing import read, smoothed
 
 RECIPE = Recipe(
@@ -41,11 +41,7 @@ def run(cell: Cell, *, on: tuple[str, str] | None = None) -> Mapping[str, Predic
     data = read(on)
     build = partial(fully_connected, widths=WIDTHS)
     trained = train(build, data, loss=smoothed(cell), recipe=RECIPE, seed=cell["seed"])
-    meta = {**dict(cell.levels), "effective_alpha": cell["alpha"], "convention": "uniform", "data": data.name}
-    return {
-        split: predict(trained.model, getattr(data, split), meta={**meta, "split": split}, features=False)
-        for split in ("train", "validation", "test")
-    }
+    return said(cell, trained.model, data)
 
 
 def on(data: tuple[str, str] | None) -> Study:

@@ -31,11 +31,11 @@ from torch import Tensor, distributed
 from .. import _checks
 from ..targets.conventions import Convention, effective_alpha, known
 from ..targets.soft import go_together
-from .arguments import judge_alpha, judge_labels, judge_rowwise, meant_reduction
+from .arguments import judge_alpha, judge_rowwise, meant_reduction
 from .kernels.eager import precision
 from .parts import Parts
-from .tracing import readable
-from .weighting import reduced
+from .rows import labels_of
+from .weighting import reduced, times
 
 
 def parallel_cross_entropy(
@@ -109,7 +109,7 @@ def parallel_cross_entropy(
     if target.is_floating_point():
         label, ignored = target.reshape(rows, target.shape[-1]), None
     else:
-        label, ignored = _labels(target.reshape(-1).long(), ignore_index, padding_index, shard.classes)
+        label, ignored = labels_of(target.reshape(-1), shard.classes, ignore_index, padding_index)
     if background is not None and background.ndim > 1:
         background = background.reshape(rows, background.shape[-1])
     asked = _Asked(alpha, convention, background, padding_index, weight, weighting, parts)
@@ -218,7 +218,7 @@ def _answer(
     row = of_label if asked.weighting == "example" and asked.weight is not None else one
     share, amount = row * (1 - a), row * a / mass.where(some, 1.0)
     label_cost = torch.where(own.isneginf(), torch.inf, torch.xlogy(labels, total) - own)
-    loss = _times(share, label_cost) + amount * (torch.xlogy(backgrounds, total) - weighted)
+    loss = times(share, label_cost) + amount * (torch.xlogy(backgrounds, total) - weighted)
     by_weight = asked.weight is not None and (asked.weighting == "example" or held.place is not None)
     divisor = of_label if by_weight else None
     if not (slope or asked.parts):
@@ -230,7 +230,7 @@ def _answer(
     whole = share * labels + amount * backgrounds
     nll = excess = None
     if asked.parts:
-        nll = _times(row, label_cost)
+        nll = times(row, label_cost)
         information = torch.xlogy(masses, masses).masked_fill_(out, 0.0).sum(1)
         distributed.all_reduce(information, distributed.ReduceOp.SUM, shard.group)
         excess = loss - (torch.xlogy(whole, whole) - information)
@@ -286,11 +286,6 @@ def _sum(numbers: Tensor, rows: Tensor) -> Tensor:
     return rows.to(numbers.dtype) @ numbers if numbers.ndim == 1 else (rows * numbers).sum(1)
 
 
-def _times(share: Tensor, cost: Tensor) -> Tensor:
-    """Their product; an infinite cost is none without mass, as 0 log 0 = 0, and infinite with any."""
-    return torch.where(cost.isinf(), torch.where(share == 0, 0.0, cost), share * cost)
-
-
 def _shard(
     input: Tensor,  # noqa: A002  torch's own word
     first_class: int | None,
@@ -324,19 +319,6 @@ def _shard(
     first = min(mesh.get_local_rank(axes[0]) * width, input.shape[-1])
     classes = input.shape[-1] if classes is None else classes
     return sharded.to_local(), Shard(first, classes, mesh.get_group(axes[0]))
-
-
-def _labels(
-    rows: Tensor, ignore_index: int, padding_index: int | None, classes: int
-) -> tuple[Tensor, Tensor]:
-    """Classes that can be looked up, all in range, and which of the rows are not to count."""
-    ignored = rows == ignore_index
-    if padding_index is not None:
-        ignored = ignored | (rows == padding_index)
-    rows = rows.masked_fill(ignored, 0)
-    if rows.numel() and readable(rows):
-        judge_labels(int(rows.min()), int(rows.max()), classes)
-    return rows, ignored
 
 
 def _judge(

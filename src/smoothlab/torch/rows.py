@@ -114,7 +114,7 @@ def judge(
     if target.is_floating_point():
         label, ignored = target.to(dtype), None
     else:
-        label, ignored = _labels(target, classes, ignore_index, padding_index)
+        label, ignored = labels_of(target, classes, ignore_index, padding_index)
     return Batch(
         logits,
         label,
@@ -127,7 +127,7 @@ def judge(
     )
 
 
-def _labels(
+def labels_of(
     target: Tensor, classes: int, ignore_index: int, padding_index: int | None
 ) -> tuple[Int[Tensor, " batch *places"], Bool[Tensor, " batch *places"] | None]:
     """Classes that can be looked up, all in range, and which of the rows are not to count."""

@@ -91,12 +91,12 @@ def recounted(uncut: Uncut, batch: Batch, count: Float[Tensor, " batch *places"]
 
 def smoothed(terms: Terms, costs: Costs) -> Float[Tensor, " batch *places"]:
     """The loss of each row."""
-    return _times(terms.share, costs.label) + _times(terms.amount, costs.background)
+    return times(terms.share, costs.label) + times(terms.amount, costs.background)
 
 
 def hard(terms: Terms, costs: Costs) -> Float[Tensor, " batch *places"]:
     """What the loss of each row would be without smoothing."""
-    return _times(terms.hard, costs.label)
+    return times(terms.hard, costs.label)
 
 
 def counted(terms: Terms, batch: Batch) -> float:
@@ -107,7 +107,8 @@ def counted(terms: Terms, batch: Batch) -> float:
     return float(rows if batch.ignored is None else rows - int(batch.ignored.sum()))
 
 
-def _times(share: Number, cost: Float[Tensor, " batch *places"]) -> Float[Tensor, " batch *places"]:
+def times(share: Number, cost: Float[Tensor, " batch *places"]) -> Float[Tensor, " batch *places"]:
+    """Their product; an infinite cost is none without mass, and +inf with any, be it below 0."""
     if not isinstance(share, Tensor):
         if share >= 0:
             return share * cost if share else torch.zeros_like(cost)
