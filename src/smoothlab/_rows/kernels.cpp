@@ -14,13 +14,6 @@
 namespace smoothlab::INSTRUCTIONS {
 namespace {
 
-// A label's logit; -inf for a label that is no class.
-template <class Group>
-double logit(const Group& group, std::size_t row, std::int64_t label, std::size_t classes) {
-    const bool is_class = static_cast<std::uint64_t>(label) < classes;  // a negative one is huge
-    return is_class ? group.logit(row, static_cast<std::size_t>(label)) : -infinity<double>;
-}
-
 template <class Group, class T>
 void statistics_of(const Batch& batch, const Statistics& to, std::size_t first, std::size_t last, void* scratch) {
     constexpr std::size_t at_once = Group::at_once;
@@ -41,8 +34,7 @@ void statistics_of(const Batch& batch, const Statistics& to, std::size_t first, 
         for (std::size_t row = 0; row < count; ++row) to.log_sum[first + row] = sums.log_sum(row);
         if (to.label) {
             for (std::size_t row = 0; row < count; ++row) {
-                const double own = logit(group, row, *batch.labels[first + row], batch.classes);
-                to.label[first + row] = own - sums.centre(row);
+                to.label[first + row] = sums.lost[row] != 0 ? -infinity<double> : sums.label[row];
             }
         }
         if (to.mean) {
@@ -88,7 +80,7 @@ bool worth_streaming(const Batch& batch, const Loss& to) {
     return to.gradient && to.gradient.data != batch.logits.data && batch.rows * batch.classes * sizeof(float) > kept;
 }
 
-template <class Group, bool dense_label, class T>
+template <class Group, class T>
 void loss_of(const Batch& batch, const Loss& to, std::size_t first, std::size_t last, void* scratch) {
     constexpr std::size_t at_once = Group::at_once;
     const Input<T> input(batch);
@@ -103,22 +95,10 @@ void loss_of(const Batch& batch, const Loss& to, std::size_t first, std::size_t 
         if (at_once > 1 || !ignored(first)) {
             Group group(input, first, count, scratch);
             gradient ? group.template summaries<true>(1, sums) : group.template summaries<false>(1, sums);
-            for (std::size_t row = 0; row < count && !dense_label; ++row) {
-                sums.take_label(row, logit(group, row, *batch.labels[first + row], batch.classes));
-            }
             shares.take(sums, to, batch.divisor, first, count);
             write(to, first, count, sums, shares, batch.divisor);
             shares.multiply(to.gradient_scale);
             if (gradient) group.gradient(sums, shares, gradient, streaming);
-            for (std::size_t row = 0; row < count && gradient && !dense_label; ++row) {
-                if (sums.lost[row] != 0) continue;
-                const std::size_t i = first + row, y = static_cast<std::size_t>(*batch.labels[i]);
-                const double e = group.exponential(row, y, sums.label[row]);
-                const double v = input.background ? input.background[i][y] : 1;
-                // float64 up to the last step: here the gradient is a difference of near equals
-                const double entry = e * shares.slope[row] - v * shares.background[row] - shares.label[row];
-                gradient[i][y] = narrowed_one<T>(static_cast<Arithmetic<T>>(entry));
-            }
         }
         for (std::size_t i = first; i < first + count && batch.ignored; ++i) {
             if (!ignored(i)) continue;
@@ -161,7 +141,7 @@ void statistics(const Batch& batch, const Statistics& to, std::size_t first, std
     const auto of_type = [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
             with(to.mean != nullptr, [&](auto moments) {
-                using Asked = Wanted<background.value, false, moments.value, true>;
+                using Asked = Wanted<background.value, Label::a_class, moments.value, true>;
                 with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
                     statistics_of<Group, T>(batch, to, first, last, scratch);
                 });
@@ -175,9 +155,10 @@ void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t las
     with(batch.number, [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
             with(batch.targets.data != nullptr, [&](auto dense) {
-                using Asked = Wanted<background.value, dense.value, false, false>;
+                constexpr Label label = dense.value ? Label::dense : Label::a_class;
+                using Asked = Wanted<background.value, label, false, false>;
                 with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
-                    loss_of<Group, dense.value, T>(batch, to, first, last, scratch);
+                    loss_of<Group, T>(batch, to, first, last, scratch);
                 });
             });
         });

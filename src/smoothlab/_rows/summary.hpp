@@ -27,11 +27,14 @@
 
 namespace smoothlab::INSTRUCTIONS {
 
+enum class Label { a_class, dense };
+
 // What is asked for, known when compiling: the innermost loops hold no question.
-template <bool a_background, bool a_dense_label, bool the_moments, bool the_argmax>
+template <bool a_background, Label a_label, bool the_moments, bool the_argmax>
 struct Wanted {
     static constexpr bool background = a_background;  // else v_k = 1
-    static constexpr bool label = a_dense_label;      // else the label is a class, and none of the sums' business
+    static constexpr bool class_label = a_label == Label::a_class;
+    static constexpr bool dense_label = a_label == Label::dense;
     static constexpr bool moments = the_moments;
     static constexpr bool argmax = the_argmax;
 };
@@ -49,14 +52,20 @@ template <class T>
 struct Input {
     Rows<const T> logits;
     Rows<const Arithmetic<T>> background, label;
+    Rows<const std::int64_t> own_class;  // of each label that is one; -1 for all without labels
     Rows<const bool> takes_part;
     std::size_t classes;
 
     explicit Input(const Batch& batch)
         : logits(batch.logits.of<T>()), background(batch.background.of<Arithmetic<T>>()),
-          label(batch.targets.of<Arithmetic<T>>()), takes_part(batch.takes_part), classes(batch.classes) {}
+          label(batch.targets.of<Arithmetic<T>>()), own_class(batch.labels ? batch.labels : nobodys),
+          takes_part(batch.takes_part), classes(batch.classes) {}
 
     Row<T> operator[](std::size_t i) const { return {logits[i], background[i], label[i], classes}; }
+
+private:
+    static constexpr std::int64_t no_class = -1;
+    static constexpr Rows<const std::int64_t> nobodys{&no_class, 0};
 };
 
 // Of `count` rows at a time, field by field, so that what is done to all of them is done in registers.
@@ -96,9 +105,10 @@ struct Summaries {
 };
 
 // What `count` rows have of a column, from `first` on, of which the last may be in it more than once.
-template <std::size_t count>
-ALWAYS void spread(const Rows<const double>& column, std::size_t first, std::size_t some, double (&to)[count]) {
+template <class Number, std::size_t count>
+ALWAYS void fetch(const Rows<const Number>& column, std::size_t first, std::size_t some, Number (&to)[count]) {
     if (column.stride == 0) return void(std::fill_n(to, count, *column.data));
+    if (column.stride == 1 && some == count) return void(std::copy_n(column[first], count, to));
     for (std::size_t row = 0; row < count; ++row) to[row] = *column[first + std::min(row, some - 1)];
 }
 
@@ -111,9 +121,9 @@ struct Shares {
     // Of the first `some` rows, from `first` on; the others get what the last of these has.
     void take(const Summaries<count>& sums, const Loss& loss, Divisor divisor, std::size_t first, std::size_t some) {
         double own[count], given[count], weight[count];
-        spread(loss.label_share, first, some, own);
-        spread(loss.background_share, first, some, given);
-        spread(loss.label_weight, first, some, weight);
+        fetch(loss.label_share, first, some, own);
+        fetch(loss.background_share, first, some, given);
+        fetch(loss.label_weight, first, some, weight);
         const double* const by = sums.divisors(divisor);
         for (std::size_t row = 0; row < count; ++row) {
             const double share = given[row] / by[row];
@@ -129,6 +139,12 @@ struct Shares {
     // For a gradient that many times as steep.
     void multiply(double by) {
         for (std::size_t row = 0; row < count; ++row) label[row] *= by, background[row] *= by, slope[row] *= by;
+    }
+
+    // The gradient at a row's label, of the exponential `e` and the background `v` there. In float64 up to the last
+    // step: it is a difference of near equals.
+    double at_label(std::size_t row, double e, double v) const {
+        return e * slope[row] - v * background[row] - label[row];
     }
 };
 

@@ -257,6 +257,44 @@ ALWAYS void transpose(Vector<A>* row) {
     }
 }
 
+// ----------------------------------------------------------------------------------------------- lanes in float64
+
+// The first half of the lanes, and the second.
+ALWAYS std::pair<Vector<double>, Vector<double>> halves(Vector<float> value) {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) {
+        return std::pair{
+            __builtin_convertvector(__builtin_shufflevector(value, value, i...), Vector<double>),
+            __builtin_convertvector(__builtin_shufflevector(value, value, (lanes<double> + i)...), Vector<double>)};
+    }(std::make_index_sequence<lanes<double>>{});
+}
+
+template <class A>
+ALWAYS void spread(Vector<A> value, double (&to)[lanes<A>]) {
+    if constexpr (std::is_same_v<A, double>) {
+        std::memcpy(to, &value, sizeof value);
+    } else {
+        const auto both = halves(value);
+        std::memcpy(to, &both.first, sizeof both.first);
+        std::memcpy(to + lanes<double>, &both.second, sizeof both.second);
+    }
+}
+
+// Such numbers in lanes again, rounded to A.
+template <class A>
+ALWAYS Vector<A> gathered(const double (&from)[lanes<A>]) {
+    Vector<double> lower, upper;
+    std::memcpy(&lower, from, sizeof lower);
+    if constexpr (std::is_same_v<A, double>) {
+        return lower;
+    } else {
+        std::memcpy(&upper, from + lanes<double>, sizeof upper);
+        return [&]<std::size_t... i>(std::index_sequence<i...>) {
+            return __builtin_shufflevector(__builtin_convertvector(lower, Vector<float, lanes<double>>),
+                                           __builtin_convertvector(upper, Vector<float, lanes<double>>), i...);
+        }(std::make_index_sequence<lanes<float>>{});
+    }
+}
+
 // ------------------------------------------------------------------------------------------ from lanes to a number
 
 template <class A, std::size_t count, class Join>
@@ -301,15 +339,13 @@ ALWAYS A largest(Vector<A> value) {
 // The sum of all lanes, in float64.
 template <class A>
 ALWAYS double sum(Vector<A> value) {
-    const auto wide = [&]<std::size_t... i>(std::index_sequence<i...>) {
-        if constexpr (std::is_same_v<A, double>) {
-            return value;
-        } else {
-            return __builtin_convertvector(__builtin_shufflevector(value, value, i...), Vector<double>) +
-                   __builtin_convertvector(__builtin_shufflevector(value, value, (lanes<double> + i)...),
-                                           Vector<double>);
-        }
-    }(std::make_index_sequence<lanes<double>>{});
+    Vector<double> wide;
+    if constexpr (std::is_same_v<A, double>) {
+        wide = value;
+    } else {
+        const auto both = halves(value);
+        wide = both.first + both.second;
+    }
     return folded<double, lanes<double>>(wide, [](auto one, auto other) { return one + other; });
 }
 

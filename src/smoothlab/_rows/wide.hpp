@@ -105,8 +105,8 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
         } else {
             background += x;
         }
-        if constexpr (Wanted::label) label += t * x, label_mass += t;
-        if constexpr (Wanted::label && careful) lost |= ~in & (t != 0);
+        if constexpr (Wanted::dense_label) label += t * x, label_mass += t;
+        if constexpr (Wanted::dense_label && careful) lost |= ~in & (t != 0);
         if constexpr (careful) taking_part = in ? taking_part + one : taking_part;
         return e;
     };
@@ -115,7 +115,7 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
         const Vector<A> z = load_some(block.logits + k, count, -infinity<A>), lane = counted<A>();
         const Vector<A> e = add(k, z, careful ? z != -infinity<A> : lane < static_cast<A>(count), false,
                                 Wanted::background ? load_some(block.background + k, count, A{0}) : zero,
-                                Wanted::label ? load_some(block.label + k, count, A{0}) : zero);
+                                Wanted::dense_label ? load_some(block.label + k, count, A{0}) : zero);
         others += lane + static_cast<A>(k) == static_cast<A>(top) ? zero : e;
     };
 
@@ -126,7 +126,7 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
         __builtin_prefetch(block.logits + k + block.classes, 0, 2);  // what is read next, be it of the next row
         const Vector<A> z = load(block.logits + k);
         others += add(k, z, z != -infinity<A>, !careful, Wanted::background ? load(block.background + k) : zero,
-                      Wanted::label ? load(block.label + k) : zero);
+                      Wanted::dense_label ? load(block.label + k) : zero);
     }
     if (with_top < block.classes) add_some(with_top);
     if (k < block.classes && k != with_top) add_some(k);
@@ -137,7 +137,7 @@ Sums sums(const Row<T>& block, Arithmetic<T> centre, Arithmetic<T> inverse_tempe
     total.background = sum<A>(background);
     total.mass = Wanted::background ? sum<A>(mass) : total.taking_part;
     if constexpr (Wanted::moments) total.first = sum<A>(first), total.second = sum<A>(second);
-    if constexpr (Wanted::label) total.label = sum<A>(label), total.label_mass = sum<A>(label_mass);
+    if constexpr (Wanted::dense_label) total.label = sum<A>(label), total.label_mass = sum<A>(label_mass);
     for (std::size_t lane = 0; lane < lanes<A>; ++lane) total.lost |= lost[lane] != 0;
     return total;
 }
@@ -167,7 +167,7 @@ void summary(const Row<T>& row, double inverse_temperature, const Scratch<T>& sc
     Sums total;
     for (std::size_t start = 0; start < row.classes; start += length) {
         const Row<T> block{row.logits + start, Wanted::background ? row.background + start : nullptr,
-                           Wanted::label ? row.label + start : nullptr, std::min(length, row.classes - start)};
+                           Wanted::dense_label ? row.label + start : nullptr, std::min(length, row.classes - start)};
         const auto* const compared = reinterpret_cast<const Compared<T>*>(block.logits);
         const auto here = highest(compared, block.classes);
         std::size_t top = block.classes;
@@ -205,7 +205,7 @@ void careful_gradient(const Row<T>& row, const Summaries<1>& summary, const Shar
         const Vector<A> z = load_some(row.logits + k, count, -infinity<A>);
         const Vector<A> v = Wanted::background ? load_some(row.background + k, count, A{0}) : all(A{1});
         Vector<A> result = exp<A>(z - centre) * slope - v * of_background;
-        if constexpr (Wanted::label) result -= load_some(row.label + k, count, A{0}) * of_label;
+        if constexpr (Wanted::dense_label) result -= load_some(row.label + k, count, A{0}) * of_label;
         store_some(to + k, count, z != -infinity<A> ? result : Vector<A>{});
     }
 }
@@ -221,14 +221,14 @@ void gradient(const Row<T>& row, const Scratch<T>& scratch, const Summaries<1>& 
         const A slope = static_cast<A>(up == 0 ? shares.slope[0] : shares.slope[0] * std::exp(-up));
         const auto entry = [&](Vector<A> e, Vector<A> v, Vector<A> t) {
             Vector<A> result = e * slope - (Wanted::background ? v * of_background : all(of_background));
-            if constexpr (Wanted::label) result -= t * of_label;
+            if constexpr (Wanted::dense_label) result -= t * of_label;
             return result;
         };
         const auto some = [&](std::size_t k, std::size_t count) {
             store_some(to + k, count,
                        entry(load(scratch.exponentials + k),
                              Wanted::background ? load_some(row.background + k, count, A{0}) : Vector<A>{},
-                             Wanted::label ? load_some(row.label + k, count, A{0}) : Vector<A>{}));
+                             Wanted::dense_label ? load_some(row.label + k, count, A{0}) : Vector<A>{}));
         };
 
         const std::size_t end = std::min(start + block_length<A>, row.classes);
@@ -240,7 +240,7 @@ void gradient(const Row<T>& row, const Scratch<T>& scratch, const Summaries<1>& 
         for (; k + lanes<A> <= end; k += lanes<A>) {
             const Vector<A> result = entry(load(scratch.exponentials + k),
                                            Wanted::background ? load(row.background + k) : Vector<A>{},
-                                           Wanted::label ? load(row.label + k) : Vector<A>{});
+                                           Wanted::dense_label ? load(row.label + k) : Vector<A>{});
             streaming ? stream(to + k, result) : store(to + k, result);
         }
         if (k < end) some(k, end - k);
@@ -250,11 +250,14 @@ void gradient(const Row<T>& row, const Scratch<T>& scratch, const Summaries<1>& 
 // One row, with the interface of narrow::Group.
 template <class Wanted, class T>
 class Group {
+    using A = Arithmetic<T>;
+
 public:
     static constexpr std::size_t at_once = 1;
 
     Group(const Input<T>& input, std::size_t i, std::size_t, void* memory)
         : row(input[i]), scratch(memory, row.classes), i(i) {
+        if constexpr (Wanted::class_label) own = static_cast<std::size_t>(*input.own_class[i]);
         if (!input.takes_part) return;
         for (std::size_t k = 0; k < row.classes; ++k) {
             scratch.logits[k] = input.takes_part[i][k] ? row.logits[k] : minus_infinity<T>;
@@ -265,13 +268,10 @@ public:
     template <bool keep>
     void summaries(double inverse_temperature, Summaries<1>& to) {
         summary<Wanted, keep>(row, inverse_temperature, scratch, to);
-    }
-
-    double logit(std::size_t, std::size_t k) const { return widened_one(row.logits[k]); }
-
-    // `below` the centre, since the logits may be gone by now
-    double exponential(std::size_t, std::size_t, double below) const {
-        return exp<Arithmetic<T>>(all(static_cast<Arithmetic<T>>(below)))[0];
+        if constexpr (Wanted::class_label) {
+            const bool is_class = own < row.classes;
+            to.take_label(0, is_class ? widened_one(row.logits[own]) : -infinity<double>);
+        }
     }
 
     void gradient(const Summaries<1>& summary, const Shares<1>& shares, const Rows<T>& to, bool streaming) const {
@@ -282,12 +282,19 @@ public:
         } else {
             wide::gradient<Wanted, false>(row, scratch, summary, shares, to[i]);
         }
+        if (Wanted::class_label && summary.lost[0] == 0) {
+            // formed from what lies below the centre, since the logits may be gone by now
+            const double e = exp<A>(all(static_cast<A>(summary.label[0])))[0];
+            const double v = Wanted::background ? row.background[own] : 1;
+            to[i][own] = narrowed_one<T>(static_cast<A>(shares.at_label(0, e, v)));
+        }
     }
 
 private:
     Row<T> row;
     Scratch<T> scratch;
     std::size_t i;
+    std::size_t own;  // the label's class; a negative one is huge here, and no class
 };
 
 }  // namespace smoothlab::INSTRUCTIONS::wide
