@@ -12,7 +12,7 @@ motion W run for V = sum_i p_i (1 - p_i):
 
 A walk looks at W only at its steps and misses some of its height, so that the p-value is a little large, never small.
 
-Sources: Gupta et al. 2021, sec. 2, arXiv:2006.12800 (the error); Arrieta-Ibarra et al. 2022, arXiv:2205.09680 (its law
+Sources: Gupta et al. 2021, sec. 3, arXiv:2006.12800 (the error); Arrieta-Ibarra et al. 2022, arXiv:2205.09680 (its law
 for a calibrated model); Feller 1971, vol. II, sec. X.5 (the series).
 """
 
@@ -36,7 +36,7 @@ def kolmogorov_smirnov(
     Band and p-value are those of the limit; for few examples `consistency_test` draws them. Where every confidence is
     0 or 1 nothing scatters: the band is [0, 0], and a single wrong answer has p-value 0. Raises `ValueError` for a
     confidence outside [0, 1] or NaN, for unequal lengths and for no example; `TypeError` if `correct` is not boolean.
-    Source: Gupta et al. 2021, sec. 2.
+    Source: Gupta et al. 2021, sec. 3.
 
     >>> import numpy as np
     >>> from smoothlab.measures import kolmogorov_smirnov

@@ -11,7 +11,7 @@ The bins are of equal width in log-odds, (j, j + 1] for whole j from -14 to 13, 
 two models share them, and so do a model and itself after temperature; and how many examples each holds is worth seeing,
 which it is not where bins are made to hold equally many.
 
-Source: Blasiok and Nakkiran 2023, sec. 4, arXiv:2309.12236 (diagrams on a logit axis); the bins are this package's own.
+Source: Blasiok and Nakkiran 2023, arXiv:2309.12236 (diagrams on a logit axis); the bins are this package's own.
 """
 
 import numpy as np

@@ -155,7 +155,7 @@ def mix(
     """Mixup's target: `share` of the first label's row, the rest of the second's.
 
     Smoothing before or after mixing gives the same rows, since the rule is linear in the label. Raises
-    `ValueError` for a share outside [0, 1]. Source: Zhang et al. 2018, eq. 1, arXiv:1710.09412.
+    `ValueError` for a share outside [0, 1]. Source: Zhang et al. 2018, sec. 1, arXiv:1710.09412.
 
     >>> import numpy as np
     >>> from smoothlab.targets import mix, smooth_labels

@@ -68,7 +68,8 @@ def cross_entropy(
 
     Labels, alphas and backgrounds are checked for their values on the CPU in eager mode only: elsewhere a look
     would stop the device or break the trace. Raises `ValueError` or `TypeError` with one sentence for a wrong
-    argument. Sources: the head of this module; Pereyra et al. 2017, sec. 2.2, arXiv:1701.06548 (backgrounds).
+    argument. Sources: the head of this module; Pereyra et al. 2017, sec. 2 and 4, arXiv:1701.06548
+    (backgrounds).
 
     >>> import torch
     >>> from smoothlab.torch import cross_entropy

@@ -11,7 +11,7 @@ once and an array of their size is written once, which is as little as a loss ca
 The gradient is handed out once, and from then on it belongs to whoever got it; a second backward pass through a kept
 graph computes it again. Where the logits are given away (`overwrite`), it is written over them: they are marked as
 changed in place, so that whatever saved them before, or is computed of them afterwards, fails in its backward pass.
-Source: Hsu et al. 2024, sec. 3.1, arXiv:2410.10989 (the gradient in the forward pass).
+Source: Hsu et al. 2024, sec. 3.2, arXiv:2410.10989 (the gradient in the forward pass).
 """
 
 import math
