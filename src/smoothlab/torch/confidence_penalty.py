@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import arguments
+from .modules import described
 from .penalised import Out, penalised_cross_entropy
 
 
@@ -93,4 +94,4 @@ class ConfidencePenaltyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """How much is penalised, for `print(model)`."""
-        return f"beta={self.beta}, reduction={self.reduction}"
+        return described(self, "beta", "reduction")

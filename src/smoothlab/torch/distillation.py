@@ -31,6 +31,7 @@ from .. import _checks
 from . import arguments
 from .kernels import choose
 from .kernels.eager import log_probabilities, precision
+from .modules import described
 from .penalised import unsmoothed
 from .rows import Rows
 from .tracing import readable
@@ -233,5 +234,4 @@ class DistillationLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What is learnt from the teacher and how, for `print(model)`."""
-        names = ("examples", "term", "beta", "temperature", "shared_temperature", "reduction")
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return described(self, "examples", "term", "beta", "temperature", "shared_temperature", "reduction")

@@ -17,6 +17,7 @@ from .. import _checks
 from ..targets.conventions import Convention
 from . import arguments
 from .kernels import choose
+from .modules import described
 from .rows import judged
 from .weighting import reduced, smoothed, weigh
 
@@ -110,4 +111,4 @@ class GeneralisedSmoothingLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """How much is smoothed, for `print(model)`."""
-        return f"label_smoothing={self.label_smoothing}, reduction={self.reduction}"
+        return described(self, "label_smoothing", "reduction")

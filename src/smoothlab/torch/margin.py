@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import arguments
+from .modules import described
 from .penalised import Out, mean_over_classes, penalised_cross_entropy
 
 
@@ -103,4 +104,4 @@ class MarginSmoothingLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """Weight and margin, for `print(model)`."""
-        return f"weight={self.weight}, margin={self.margin}, reduction={self.reduction}"
+        return described(self, "weight", "margin", "reduction")

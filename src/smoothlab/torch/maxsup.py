@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .. import _checks
 from . import arguments
+from .modules import described
 from .penalised import Out, mean_over_classes, penalised_cross_entropy
 
 
@@ -99,4 +100,4 @@ class MaxSupLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """How much is held down, for `print(model)`."""
-        return f"alpha={self.alpha}, reduction={self.reduction}"
+        return described(self, "alpha", "reduction")

@@ -18,6 +18,7 @@ from .. import _checks
 from . import arguments
 from .kernels.eager import log_probabilities, precision
 from .losses import cross_entropy
+from .modules import described
 from .penalised import unsmoothed
 
 
@@ -151,7 +152,5 @@ class OnlineSmoothingLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """How much is smoothed, for `print(model)`."""
-        return (
-            f"classes={len(self.counts)}, label_smoothing={self.label_smoothing}, "
-            f"reduction={self.reduction}, smooth_in_eval={self.smooth_in_eval}"
-        )
+        others = described(self, "label_smoothing", "reduction", "smooth_in_eval")
+        return f"classes={len(self.counts)}, {others}"
