@@ -147,6 +147,7 @@ private:
             if (signs<A>(of_background - of_background != 0)) return false;
             taking_part = all(static_cast<A>(classes));
         }
+        to.whole = !careful;
 
         spread<A>(highest, to.highest);
         double others[at_once];  // of the largest

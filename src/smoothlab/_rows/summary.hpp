@@ -77,6 +77,7 @@ struct Summaries {
     double background[count], mass[count];
     double label[count], label_mass[count];
     double taking_part[count];  // how many classes do
+    bool whole;                 // every class is known to, in every row
     double argmax[count];
     double lost[count];  // not 0 where some of a label's mass lies on a class that does not take part
 
@@ -125,11 +126,17 @@ struct Shares {
         fetch(loss.background_share, first, some, given);
         fetch(loss.label_weight, first, some, weight);
         const double* const by = sums.divisors(divisor);
+        double share[count];
+        const bool same_divisor = divisor == Divisor::one || (divisor == Divisor::count && sums.whole);
+        if (same_divisor && loss.background_share.stride == 0) {  // as nearly always: one quotient for all
+            std::fill_n(share, count, given[0] / by[0]);
+        } else {
+            for (std::size_t row = 0; row < count; ++row) share[row] = given[row] / by[row];
+        }
         for (std::size_t row = 0; row < count; ++row) {
-            const double share = given[row] / by[row];
             // without any background left the label keeps what it would have given up
             label[row] = (own[row] + (by[row] > 0 ? 0 : given[row])) * weight[row];
-            background[row] = by[row] > 0 ? share : 0;
+            background[row] = by[row] > 0 ? share[row] : 0;
             const double mass = label[row] * sums.label_mass[row] + background[row] * sums.mass[row];
             const double total = 1 + sums.others[row], part = mass / total;
             slope[row] = total == 0 ? 0 : part;

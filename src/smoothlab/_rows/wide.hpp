@@ -191,6 +191,7 @@ void summary(const Row<T>& row, double inverse_temperature, const Scratch<T>& sc
     to.background[0] = total.background, to.mass[0] = total.mass;
     to.label[0] = total.label, to.label_mass[0] = total.label_mass;
     to.taking_part[0] = total.taking_part, to.lost[0] = total.lost;
+    to.whole = total.taking_part == static_cast<double>(row.classes);
     to.argmax[0] = static_cast<double>(argmax);
 }
 
@@ -275,7 +276,7 @@ public:
     }
 
     void gradient(const Summaries<1>& summary, const Shares<1>& shares, const Rows<T>& to, bool streaming) const {
-        if (summary.taking_part[0] < static_cast<double>(row.classes)) {
+        if (!summary.whole) {
             careful_gradient<Wanted>(row, summary, shares, to[i]);
         } else if (streaming) {
             wide::gradient<Wanted, true>(row, scratch, summary, shares, to[i]);

@@ -77,6 +77,11 @@ def effective_alpha(alpha: Any, *, classes: Any, convention: Convention | str = 
     convention = known(convention, classes)
     if isinstance(alpha, int | float):
         _judge_one(alpha, convention)
+    return converted(alpha, classes, convention)
+
+
+def converted(alpha: Any, classes: Any, convention: Convention) -> Any:
+    """The `effective_alpha` of what has been judged before."""
     if convention is Convention.OTHERS:
         return alpha * classes / (classes - 1 + (classes == 1))  # the comparison keeps a lone class finite
     if convention is Convention.OTHERS_BUT_PADDING:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, distributed
 
 from .. import _checks
-from ..targets.conventions import Convention, effective_alpha, known
+from ..targets.conventions import Convention, converted, known
 from ..targets.soft import go_together
 from .arguments import judge_alpha, judge_rowwise, meant_reduction
 from .kernels.eager import precision
@@ -214,7 +214,7 @@ def _answer(
     some = mass > 0
     # means something for conventions without a background
     count = mass + (0 if asked.padding_index is None else 1)
-    a = some.to(z.dtype) * effective_alpha(asked.alpha, classes=count, convention=asked.convention)
+    a = some.to(z.dtype) * converted(asked.alpha, count, asked.convention)
     row = of_label if asked.weighting == "example" and asked.weight is not None else one
     share, amount = row * (1 - a), row * a / mass.where(some, 1.0)
     label_cost = torch.where(own.isneginf(), torch.inf, torch.xlogy(labels, total) - own)

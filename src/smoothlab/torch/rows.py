@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..targets.conventions import Convention, effective_alpha, known
+from ..targets.conventions import Convention, converted, known
 from ..targets.soft import go_together
 from . import arguments
 from .kernels.eager import Background, Label, Logits, column, precision
@@ -134,8 +134,9 @@ def labels_of(
     target = target.long()
     can_read = target.numel() > 0 and readable(target)
     if can_read:
-        lowest, highest = (int(extreme) for extreme in target.aminmax())
-        if not any(mark is not None and lowest <= mark <= highest for mark in (ignore_index, padding_index)):
+        lowest, highest = map(int, target.aminmax())
+        ignoring = lowest <= ignore_index <= highest
+        if not ignoring and (padding_index is None or not lowest <= padding_index <= highest):
             arguments.judge_labels(lowest, highest, classes)
             return target, None
     ignored = target == ignore_index
@@ -143,7 +144,7 @@ def labels_of(
         ignored = ignored | (target == padding_index)
     target = target.masked_fill(ignored, 0)
     if can_read:
-        lowest, highest = (int(extreme) for extreme in target.aminmax())
+        lowest, highest = map(int, target.aminmax())
         arguments.judge_labels(lowest, highest, classes)
     return target, ignored
 
@@ -170,7 +171,7 @@ def _smoothing(
     if not isinstance(alpha, Tensor) and alpha == 0:
         return 0.0, 0.0
     if out is None and background is None and padding_index is None:
-        return effective_alpha(alpha, classes=classes, convention=convention), 1 / classes
+        return converted(alpha, classes, convention), 1 / classes
 
     share = background
     if share is None:
@@ -178,12 +179,12 @@ def _smoothing(
         share = (everyone != (-1 if padding_index is None else padding_index)).to(precision(logits.dtype))
     if out is None:
         total = share.sum(1, keepdim=True) if share.ndim > 1 else share.sum()
-        return effective_alpha(alpha, classes=classes, convention=convention), share / total
+        return converted(alpha, classes, convention), share / total
 
     share = torch.where(out, 0.0, column(share, logits))
     total = share.sum(1, keepdim=True)
     some = total > 0
     padding = 0 if padding_index is None else 1  # counted among the classes, though it receives nothing
     count = (share > 0).sum(1) + padding
-    alpha = effective_alpha(alpha, classes=count.to(share.dtype), convention=convention)
+    alpha = converted(alpha, count.to(share.dtype), convention)
     return some.squeeze(1).to(share.dtype) * alpha, share / torch.where(some, total, 1.0)

@@ -21,11 +21,11 @@ def plain(*tensors: Tensor | None) -> bool:
     """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    return all(tensor is None or _is_plain(tensor) for tensor in tensors)
+    return all(map(_is_plain, tensors))
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    return (
+def _is_plain(tensor: Tensor | None) -> bool:
+    return tensor is None or (
         type(tensor) in (Tensor, Parameter)
         and not is_legacy_batchedtensor(tensor)  # gradients taken many at once (`is_grads_batched`)
         and unpack_dual(tensor).tangent is None

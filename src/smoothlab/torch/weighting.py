@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..targets.conventions import Convention, effective_alpha
+from ..targets.conventions import Convention, converted
 from .kernels.eager import Background, Costs, Label, column
 from .rows import Batch, Rows
 
@@ -85,7 +85,7 @@ def weigh_uncut(batch: Batch, weight: Float[Tensor, " classes"] | None, weightin
 
 def recounted(uncut: Uncut, batch: Batch, count: Float[Tensor, " batch *places"]) -> Terms:
     """The terms under `others` without weights, once it is known how many classes take part in each row."""
-    a = effective_alpha(batch.alpha, classes=count, convention=batch.convention)
+    a = converted(batch.alpha, count, batch.convention)
     return uncut.terms._replace(share=1 - a, amount=a)
 
 
