@@ -15,8 +15,8 @@ other, and both are shown. Where the means come to lie equally far apart, as smo
 they were stretched along most gives up some of tr Sigma_B, and the ratio rises; NC1 still falls if, between classes
 that are close, scatter fell by more than distance. Each class counts the same, however many examples it has.
 
-Sources: Papyan, Han, Donoho 2020, (NC1) and figure 6, arXiv:2008.08186; that smoothing tightens the clusters is the claim of
-figure 1 of Mueller, Kornblith, Hinton 2019, sec. 2, arXiv:1906.02629.
+Sources: Papyan, Han, Donoho 2020, (NC1) and figure 6, arXiv:2008.08186; that smoothing tightens the clusters is the
+claim of figure 1 of Mueller, Kornblith, Hinton 2019, sec. 2, arXiv:1906.02629.
 """
 
 import math
