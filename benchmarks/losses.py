@@ -11,13 +11,13 @@ that are written in torch; torch.compile keeps the gradient alone: 5 to 10. With
 stay. Smoothing adds one addition a number: nothing that can be seen. 8192x10 is calls and arithmetic: about 100
 microseconds of each. Errors: below torch's in half types, whose sums it forms in half, and like it in float32.
 
-Everybody runs in turn, for 10 ms off the clock, because a processor that was at rest needs milliseconds to be as fast
-as in a training, and for 10 ms on it, of which the median run counts. A ratio is the median over rounds of a time over
-that round's, so that whoever else uses the machine slows both sides; smoothing and none take turns. `reused` is what a
-training sees: the gradient of the step before is gone. `new` forgets every buffer first. `in place` overwrites the
-logits, which are filled again off the clock. `the kernel alone` has no calls around it, and `16 rows` are hardly more
-than calls. The peak of memory is the system's own count (VmHWM), reset before one more run, in sizes of the logits
-beyond the logits themselves.
+Everybody runs in turn, for 30 ms off the clock, because a processor that was at rest needs milliseconds to be as fast
+as in a training, and for 10 ms on it, of which the median run counts; the smaller the shape, the more such rounds. A
+ratio is the median over rounds of a time over that round's, so that whoever else uses the machine slows both sides;
+smoothing and none take turns. `reused` is what a training sees: the gradient of the step before is gone. `new` forgets
+every buffer first. `in place` overwrites the logits, which are filled again off the clock. `the kernel alone` has no
+calls around it, and `16 rows` are hardly more than calls. The peak of memory is the system's own count (VmHWM), reset
+before one more run, in sizes of the logits beyond the logits themselves.
 --keep-pages tells glibc by mallopt, before torch is loaded, to map nothing apart and to return nothing to the system,
 as allocators that cache do; faults then help nobody, and what fits into kept pages adds nothing to a peak. The other
 formulas are written out from the sources named beside them, since those packages bring much else along.
@@ -35,7 +35,7 @@ from statistics import median
 from typing import NamedTuple
 
 ALPHA = 0.1
-REST, WINDOW = 0.02, 0.01  # seconds
+REST, WARM, WINDOW = 0.02, 0.03, 0.01  # seconds
 
 
 def keep_pages() -> None:
@@ -206,14 +206,14 @@ def timed(todo: dict[str, Run], rounds: int) -> dict[str, list[float]]:
             run = todo[name]
             # off the clock: nobody inherits the caches of another, or his threads, which spin for a while
             time.sleep(REST)
-            repeated(run)
-            times[name].append(median(repeated(run)))
+            repeated(run, WARM)
+            times[name].append(median(repeated(run, WINDOW)))
     return {name: taken[1:] for name, taken in times.items()}  # the first round warms up, and compiles
 
 
-def repeated(run: Run) -> list[float]:
+def repeated(run: Run, seconds: float) -> list[float]:
     taken: list[float] = []
-    while sum(taken) < WINDOW:
+    while sum(taken) < seconds:
         run.before()
         start = time.perf_counter()
         run.work()
@@ -287,7 +287,7 @@ def compare(shape: tuple[int, int, torch.dtype], rounds: int) -> list[str]:
     labels = torch.randint(classes, (batch,), generator=generator)
     todo = runs(logits, labels, compiled=True)
     few = logits.numel() < 1 << 20
-    times = timed(todo, rounds * 40 if few else rounds)
+    times = timed(todo, rounds * (25 if few else 6 if logits.numel() < 1 << 23 else 1))
     name = f"{batch}x{classes} {str(dtype)[6:]}"
     print(f"\n{name}: a copy takes {median(times['copy']) * 1e3:.3f} ms")
     print(f"  {'':<16}{'ms':>10}{'copies':>9}{'torch is':>10}{'memory':>9}")
