@@ -1,6 +1,8 @@
 """How the kernels take arrays and threads, and let go of a call."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -211,3 +213,35 @@ LABELS = np.zeros(4, np.int64)
 def test_no_array_is_left_for_memory_beside_it(error, call):
     with pytest.raises(error):
         call()
+
+
+TEAMS = """
+import os
+import numpy as np
+from smoothlab import _rows
+
+random = np.random.default_rng(0)
+logits, labels = random.normal(size=(40_000, 10)).astype(np.float32), random.integers(10, size=40_000)
+
+def values():
+    return _rows.loss(logits, labels, label_share=0.9, background_share=0.1, threads=2).value.tobytes()
+
+assert not _rows.has_team()
+by_own_threads = values()
+import torch
+if not _rows.has_team():
+    raise SystemExit(5)
+torch.ones(1000, 1000).add(1)  # from here on torch's threads wait for work
+assert values() == by_own_threads
+child = os.fork()
+if child == 0:
+    os._exit(0 if not _rows.has_team() and values() == by_own_threads else 3)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_call_joins_the_team_that_is_there_and_starts_threads_where_there_is_none():
+    done = subprocess.run([sys.executable, "-c", TEAMS], timeout=100, capture_output=True, text=True)
+    if done.returncode == 5:
+        pytest.skip("this build of torch shows its OpenMP runtime to nobody")
+    assert done.returncode == 0, done.stderr

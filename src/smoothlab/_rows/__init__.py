@@ -7,8 +7,9 @@ For logits z of a row with the largest m, label t, background v and log_sum = lo
 and every smoothed loss is (1 - a) of the first and a of the second, its gradient softmax(z) - (1 - a) t - a v.
 `statistics` hands out the numbers, `loss` the two costs, their sum and the gradient, out of place or in place;
 `bin_totals` adds up in bins what the confidences made of them say of calibration.
-`Buffers` lends memory for gradients that come and go. Arguments are judged by the doors above this room; only what
-would leave an array's memory is refused here.
+`Buffers` lends memory for gradients that come and go. `has_team` says whose threads a large call is shared out to:
+those of the OpenMP runtime that a framework brought along, or its own. Arguments are judged by the doors above this
+room; only what would leave an array's memory is refused here.
 
 Sources: Szegedy et al. 2016, sec. 7, arXiv:1512.00567 (the loss); Milakov & Gimelshein 2018, arXiv:1805.02867 (one
 pass over a row); Guo et al. 2017, sec. 4.2, arXiv:1706.04599 (the temperature, whose fit the moments serve).
@@ -24,6 +25,26 @@ pass over a row); Guo et al. 2017, sec. 4.2, arXiv:1706.04599 (the temperature, 
 0.787
 """
 
-from ._kernels import INSTRUCTIONS, BinTotals, Buffers, Loss, Statistics, bin_totals, loss, statistics
+from ._kernels import (
+    INSTRUCTIONS,
+    BinTotals,
+    Buffers,
+    Loss,
+    Statistics,
+    bin_totals,
+    has_team,
+    loss,
+    statistics,
+)
 
-__all__ = ["INSTRUCTIONS", "BinTotals", "Buffers", "Loss", "Statistics", "bin_totals", "loss", "statistics"]
+__all__ = [
+    "INSTRUCTIONS",
+    "BinTotals",
+    "Buffers",
+    "Loss",
+    "Statistics",
+    "bin_totals",
+    "has_team",
+    "loss",
+    "statistics",
+]

@@ -352,6 +352,10 @@ NB_MODULE(_kernels, module) {
 
     bind_bins(module);
 
+    module.def("has_team", [] { return own_team() != nullptr; },
+               "Whether a large call is shared out among OpenMP threads that the process has anyway, such as torch's; "
+               "otherwise it starts threads of its own.");
+
     nb::list names;
     for (const Kernels* kernels : available_kernels()) names.append(kernels->instructions);
     module.attr("INSTRUCTIONS") = nb::tuple(names);

@@ -36,7 +36,8 @@ def examined() -> Iterator[str]:
     True
     """
     yield f"smoothlab {version('smoothlab')}, torch {torch.__version__}, Python {platform.python_version()}"
-    yield f"CPU     {', '.join(_rows.INSTRUCTIONS)}; torch uses {torch.get_num_threads()} threads"
+    whose = "the rows share them" if _rows.has_team() else "the rows start their own"
+    yield f"CPU     {', '.join(_rows.INSTRUCTIONS)}; torch uses {torch.get_num_threads()} threads, {whose}"
     yield f"CUDA    {_cuda()}"
     yield ""
     yield "loss and gradient, as multiples of a copy of the logits (median)"
