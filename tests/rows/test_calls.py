@@ -231,8 +231,12 @@ by_own_threads = values()
 import torch
 if not _rows.has_team():
     raise SystemExit(5)
+torch.set_num_threads(4)
 torch.ones(1000, 1000).add(1)  # from here on torch's threads wait for work
+waiting = set(os.listdir("/proc/self/task"))
 assert values() == by_own_threads
+torch.ones(1000, 1000).add(1)
+assert set(os.listdir("/proc/self/task")) == waiting  # none of them was ended for our sake
 child = os.fork()
 if child == 0:
     os._exit(0 if not _rows.has_team() and values() == by_own_threads else 3)

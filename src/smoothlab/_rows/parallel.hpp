@@ -49,8 +49,9 @@ bool over_rows(std::size_t rows, std::size_t classes, std::size_t threads, Work 
     const auto caller = std::this_thread::get_id();
 
     on_threads(threads, [&] {
-        const std::size_t thread = joined.fetch_add(1, std::memory_order_relaxed);
         const bool may_ask = std::this_thread::get_id() == caller;
+        const std::size_t thread = may_ask ? 0 : 1 + joined.fetch_add(1, std::memory_order_relaxed);
+        if (thread >= threads) return;
         auto asked = std::chrono::steady_clock::now();
         while (!stop.load(std::memory_order_relaxed)) {
             const std::size_t first = next.fetch_add(chunk, std::memory_order_relaxed);
