@@ -217,6 +217,7 @@ def test_no_array_is_left_for_memory_beside_it(error, call):
 
 TEAMS = """
 import os
+import signal
 import numpy as np
 from smoothlab import _rows
 
@@ -239,6 +240,7 @@ torch.ones(1000, 1000).add(1)
 assert set(os.listdir("/proc/self/task")) == waiting  # none of them was ended for our sake
 child = os.fork()
 if child == 0:
+    signal.alarm(60)  # a team that did not come along would be waited for without end
     os._exit(0 if not _rows.has_team() and values() == by_own_threads else 3)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """

@@ -141,7 +141,7 @@ void statistics(const Batch& batch, const Statistics& to, std::size_t first, std
     const auto of_type = [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
             with(to.mean != nullptr, [&](auto moments) {
-                using Asked = Wanted<background.value, Label::a_class, moments.value, true>;
+                using Asked = Wanted<background.value, false, moments.value, true>;
                 with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
                     statistics_of<Group, T>(batch, to, first, last, scratch);
                 });
@@ -155,8 +155,7 @@ void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t las
     with(batch.number, [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
             with(batch.targets.data != nullptr, [&](auto dense) {
-                constexpr Label label = dense.value ? Label::dense : Label::a_class;
-                using Asked = Wanted<background.value, label, false, false>;
+                using Asked = Wanted<background.value, dense.value, false, false>;
                 with_group<Asked, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
                     loss_of<Group, T>(batch, to, first, last, scratch);
                 });

@@ -27,14 +27,11 @@
 
 namespace smoothlab::INSTRUCTIONS {
 
-enum class Label { a_class, dense };
-
 // What is asked for, known when compiling: the innermost loops hold no question.
-template <bool a_background, Label a_label, bool the_moments, bool the_argmax>
+template <bool a_background, bool a_dense_label, bool the_moments, bool the_argmax>
 struct Wanted {
     static constexpr bool background = a_background;  // else v_k = 1
-    static constexpr bool class_label = a_label == Label::a_class;
-    static constexpr bool dense_label = a_label == Label::dense;
+    static constexpr bool dense_label = a_dense_label, class_label = !dense_label;
     static constexpr bool moments = the_moments;
     static constexpr bool argmax = the_argmax;
 };
