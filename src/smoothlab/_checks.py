@@ -73,9 +73,8 @@ def whole_labels(labels: np.ndarray, classes: int) -> None:
         raise TypeError(
             f"`labels` must be whole numbers, but got {labels.dtype}. Pass the index of each class."
         )
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        row = int(outside.argmax())
+    if labels.min() < 0 or labels.max() >= classes:
+        row = int(((labels < 0) | (labels >= classes)).argmax())
         raise ValueError(
             f"`labels` must lie in 0 to {classes - 1}, the classes there are, but row {row} has {labels[row]}. "
             "Count classes from 0 and leave ignored rows out."

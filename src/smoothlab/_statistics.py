@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Float64, Int64, Integer
 
 from . import _checks, _rows
 from ._numerics import blocks
@@ -55,26 +55,18 @@ def statistics_of(
     >>> rows, (1 / (1 + numbers.others)).tolist()
     (slice(0, 2, None), [0.25, 0.25])
     """
-    _checks.array("logits", logits, axes=2)
-    if labels is not None:
-        _checks.whole_labels(labels, logits.shape[1])
-        _checks.same_length(["logits", "labels"], [len(logits), len(labels)])
-        labels = labels.astype(np.int64, copy=False)
-    return _statistics_of(logits, labels, inverse_temperature, moments, precise)
+    return _statistics_of(logits, _judged(logits, labels), inverse_temperature, moments, precise)
 
 
 def _statistics_of(
     logits: Float[np.ndarray, "batch classes"],
-    labels: Integer[np.ndarray, " batch"] | None,
+    labels: Int64[np.ndarray, " batch"] | None,
     inverse_temperature: float,
     moments: bool,
     precise: bool,
 ) -> Iterator[tuple[slice, _rows.Statistics]]:
-    at_once, classes = threads(), logits.shape[1]
-    as_it_is = _kernels_read(logits)
-    rows_at_once = max(1, min(_ROWS, (_NUMBERS if as_it_is else _NUMBERS_CAST) // classes))
-    for rows in blocks(len(logits), rows=rows_at_once):
-        block = logits[rows] if as_it_is else np.ascontiguousarray(logits[rows], np.float64)
+    at_once = threads()
+    for rows, block in _blocks(logits, min(_ROWS, _NUMBERS // logits.shape[1])):
         numbers = _rows.statistics(
             block,
             labels=None if labels is None else labels[rows],
@@ -88,7 +80,52 @@ def _statistics_of(
         yield rows, numbers
 
 
-def _kernels_read(logits: Float[np.ndarray, "batch classes"]) -> bool:
-    """Whether they lie in memory as the kernels want them: their types, and neighbouring classes side by side."""
-    side_by_side = logits.shape[1] == 1 or logits.strides[1] == logits.itemsize
-    return logits.dtype in (np.float32, np.float64) and logits.flags.aligned and side_by_side
+def confidences_of(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"] | None = None
+) -> tuple[Float64[np.ndarray, " batch"], Bool[np.ndarray, " batch"]]:
+    """The probability of every row's largest logit, and whether that is the label's; see `smoothlab._rows.confidences`.
+
+    Without labels nothing is right. Raises `ValueError` as `statistics_of`.
+
+    >>> import numpy as np
+    >>> from smoothlab._statistics import confidences_of
+    >>> confidences_of(np.zeros((2, 4), np.float16), np.array([0, 1]))
+    (array([0.25, 0.25]), array([ True, False]))
+    """
+    labels, at_once = _judged(logits, labels), threads()
+    confidence, correct = np.empty(len(logits)), np.empty(len(logits), np.bool_)
+    for rows, block in _blocks(logits, len(logits)):
+        _rows.confidences(
+            block,
+            labels=None if labels is None else labels[rows],
+            confidence=confidence[rows],
+            correct=correct[rows],
+            threads=at_once,
+        )
+    if not np.isfinite(confidence).all():
+        _checks.readable_logits(logits)
+    return confidence, correct
+
+
+def _judged(
+    logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"] | None
+) -> Int64[np.ndarray, " batch"] | None:
+    """The labels as the kernels take them, once all is right but perhaps a value of the logits."""
+    _checks.array("logits", logits, axes=2)
+    if labels is None:
+        return None
+    _checks.whole_labels(labels, logits.shape[1])
+    _checks.same_length(["logits", "labels"], [len(logits), len(labels)])
+    return labels.astype(np.int64, copy=False)
+
+
+def _blocks(
+    logits: Float[np.ndarray, "batch classes"], most_rows: int
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"]]]:
+    """Blocks of rows as the kernels want them: of their types, and neighbouring classes side by side."""
+    classes = logits.shape[1]
+    side_by_side = classes == 1 or logits.strides[1] == logits.itemsize
+    as_it_is = logits.dtype in (np.float32, np.float64) and logits.flags.aligned and side_by_side
+    rows_at_once = most_rows if as_it_is else min(most_rows, _NUMBERS_CAST // classes)
+    for rows in blocks(len(logits), rows=max(1, rows_at_once)):
+        yield rows, logits[rows] if as_it_is else np.ascontiguousarray(logits[rows], np.float64)

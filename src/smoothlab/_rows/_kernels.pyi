@@ -3,7 +3,7 @@
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64, UInt8
 
 Array: TypeAlias = Any  # speaks the buffer protocol or DLPack, on the CPU: NumPy's and torch's own
 Float64Rows: TypeAlias = Float64[np.ndarray, " rows"]
@@ -70,6 +70,15 @@ def statistics(
     threads: int = 1,
     instructions: str = "",
 ) -> Statistics: ...
+def confidences(
+    logits: Array,
+    *,
+    labels: Array | None = None,
+    confidence: Float64Rows,
+    correct: Bool[np.ndarray, " rows"],
+    threads: int = 1,
+    instructions: str = "",
+) -> None: ...
 def loss(
     logits: Array,
     target: Array,

@@ -8,6 +8,7 @@
 #include "kernels.hpp"
 
 #include "bins.hpp"
+#include "confidence.hpp"
 #include "narrow.hpp"
 #include "wide.hpp"
 
@@ -151,6 +152,15 @@ void statistics(const Batch& batch, const Statistics& to, std::size_t first, std
     batch.number == Number::precise_float32 ? of_type(precise_float32{}) : with(batch.number, of_type);
 }
 
+void confidences(const Batch& batch, const Confidences& to, std::size_t first, std::size_t last, void* scratch) {
+    with(batch.number == Number::float64, [&](auto wide) {
+        using T = std::conditional_t<wide.value, double, precise_float32>;
+        with_group<Wanted<false, false, false, true>, T>(batch.classes, [&]<class Group>(std::type_identity<Group>) {
+            confidence::of_rows<Group, T>(batch, to, first, last, scratch);
+        });
+    });
+}
+
 void loss(const Batch& batch, const Loss& to, std::size_t first, std::size_t last, void* scratch) {
     with(batch.number, [&]<class T>(T) {
         with(batch.background.data != nullptr, [&](auto background) {
@@ -173,6 +183,6 @@ bool bin_totals(const Answers& answers, const BinTotals& to, std::size_t first, 
 #define NAME_OF(instructions) #instructions
 #define NAME(instructions) NAME_OF(instructions)
 
-extern const Kernels kernels{NAME(INSTRUCTIONS), statistics, loss, bin_totals};
+extern const Kernels kernels{NAME(INSTRUCTIONS), statistics, confidences, loss, bin_totals};
 
 }  // namespace smoothlab::INSTRUCTIONS

@@ -55,6 +55,11 @@ struct Statistics {
     std::int64_t* argmax;
 };
 
+struct Confidences {
+    double* confidence;
+    bool* correct;
+};
+
 struct Loss {
     Rows<const double> label_share, background_share, label_weight;  // all there
     Rows<std::byte> gradient;  // of the logits' own type, the stride in bytes; none if null
@@ -82,12 +87,13 @@ struct BinTotals {
 // rest of a register behind each; whole lines of the cache.
 inline std::size_t scratch_bytes(const Batch& batch) { return (batch.classes / 8 * 24 + 88) * sizeof(double); }
 
-// Both do the rows from `first` up to `last`; `scratch` is memory of that size, from the start of such a line on.
+// All do the rows from `first` up to `last`; `scratch` is memory of that size, from the start of such a line on.
 struct Kernels {
     const char* instructions;
     void (*statistics)(const Batch&, const Statistics&, std::size_t first, std::size_t last, void* scratch);
+    void (*confidences)(const Batch&, const Confidences&, std::size_t first, std::size_t last, void* scratch);
     void (*loss)(const Batch&, const Loss&, std::size_t first, std::size_t last, void* scratch);
-    // fewer than 2^32 answers at once; false where a confidence is no number from 0 to 1
+    // but for this, of fewer than 2^32 answers at once; false where a confidence is no number from 0 to 1
     bool (*bin_totals)(const Answers&, const BinTotals&, std::size_t first, std::size_t last);
 };
 

@@ -7,7 +7,6 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/variant.h>
 
@@ -17,7 +16,6 @@
 #include <string_view>
 #include <variant>
 
-#include "buffers.hpp"
 #include "dispatch.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -27,7 +25,8 @@ using namespace nb::literals;
 
 namespace smoothlab {
 
-void bind_bins(nb::module_& module);  // bins.cpp
+void bind_bins(nb::module_& module);     // bins.cpp
+void bind_buffers(nb::module_& module);  // buffers.cpp
 
 namespace {
 
@@ -37,6 +36,8 @@ using Any = nb::ndarray<nb::ro, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu>;
 using Flags = nb::ndarray<const bool, nb::device::cpu>;
 using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
+template <class T>
+using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Scalars = std::variant<double, Numbers>;
 
 void expect(bool right, const char* sentence) {
@@ -197,6 +198,17 @@ StatisticsColumns statistics(const Matrix& logits, const std::optional<Labels>& 
     return columns;
 }
 
+void confidences(const Matrix& logits, const std::optional<Labels>& labels, const Column<double>& confidence,
+                 const Column<bool>& correct, std::size_t threads, std::string_view instructions) {
+    const Kernels& kernels = kernels_for(instructions);
+    Batch batch = batch_of(logits, {}, "one", {});
+    expect(batch.number == Number::float32 || batch.number == Number::float64, "`logits` must be float32 or float64 here.");
+    if (labels) batch.labels = labels_of(*labels, batch.rows);
+    expect(confidence.shape(0) == batch.rows && correct.shape(0) == batch.rows,
+           "`confidence` and `correct` must have a place for each row of `logits`.");
+    run(kernels.confidences, batch, Confidences{confidence.data(), correct.data()}, threads);
+}
+
 LossColumns loss(const Matrix& logits, const Any& target, const std::optional<Writable>& gradient,
                  const Scalars& label_share, const Scalars& background_share, const std::optional<Numbers>& label_weight,
                  const std::optional<Any>& background, std::string_view divisor, const std::optional<Flags>& class_mask,
@@ -244,29 +256,6 @@ LossColumns loss(const Matrix& logits, const Any& target, const std::optional<Wr
     return columns;
 }
 
-// The bytes as an array whose end is the lease's.
-nb::object take(Buffers& buffers, std::size_t bytes) {
-    std::unique_ptr<Buffers::Lease> lease = buffers.take(bytes);
-    void* const data = lease->data;
-    nb::capsule owner(lease.get(), [](void* held) noexcept { delete static_cast<Buffers::Lease*>(held); });
-    lease.release();
-    return nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(data, {bytes}, owner).cast();
-}
-
-constexpr const char* of_buffers = R"(Memory for large arrays that are made, used up and made again, such as the gradient of every step.
-
-Asked for in huge pages, and kept for the next who asks once nobody holds an array made of it: the first touch of fresh
-memory costs more than the arithmetic of a loss. Kept are at most four buffers, and none that sixteen requests passed
-by. The system may take the pages of those at any time that it is short of memory.
-
->>> from smoothlab._rows import Buffers
->>> buffers = Buffers()
->>> held = buffers.take(100)
->>> address, held = held.ctypes.data, None  # nobody holds it any longer
->>> buffers.take(100).ctypes.data == address
-True
-)";
-
 constexpr const char* of_statistics = R"(What decides each row of logits: `Statistics`, in float64 whatever the logits' type.
 
 logits: (rows, classes), float32, float64, float16, bfloat16, or bfloat16 bits as uint16. Neighbouring classes lie side
@@ -285,6 +274,15 @@ instructions: one of `INSTRUCTIONS`; the first if empty.
 
 Other Python threads run meanwhile, and a signal such as Ctrl-C ends the call. Raises `TypeError` or `ValueError` for
 arrays of other types or of shapes that do not fit; values are not looked at.)";
+
+constexpr const char* of_confidences = R"(Writes the probability of each row's largest logit, and whether that is the label's.
+
+logits: (rows, classes), float32 or float64, read as by `statistics`; all is computed in float64.
+labels: int64 (rows); a label that is no class is not right, and without labels nothing is.
+confidence, correct: float64 and bool (rows), side by side in memory, where it is written. A confidence is in (0, 1], and
+    not finite in a row that no softmax can read. Right is a label that is the first class of the largest logit.
+threads, instructions: as for `statistics`, whose `others` and `argmax` say the same. Where no more is wanted, rows of many
+    classes are done in two thirds of the time here, to 1e-14 of a confidence.)";
 
 constexpr const char* of_loss = R"(Cross entropy of each row against (label share) * label + (background share) * background: `Loss`, in float64.
 
@@ -331,19 +329,14 @@ NB_MODULE(_kernels, module) {
                 "The cost of the background, over the divisor; the label's, where no background is left; `None` if unwanted.")
         .def_ro("count", &LossColumns::count, "How many classes take part; `None` if unwanted.");
 
-    nb::class_<Buffers>(module, "Buffers", of_buffers)
-        .def(nb::new_([] { return std::make_shared<Buffers>(); }))
-        .def("take", &take, "bytes"_a,
-             "A uint8 array of that many bytes, whatever they hold. Its memory is nobody else's as long as it, or any "
-             "array or tensor that looks at it, lives. Raises `MemoryError` if the system has none left.")
-        .def_prop_ro("idle_bytes", &Buffers::idle_bytes, "How many bytes are kept that nobody holds.");
-
     // noconvert: an array of another type is refused, not copied
     module.def("statistics", &statistics, "logits"_a.noconvert(), nb::kw_only(),
                "labels"_a.noconvert() = nb::none(), "background"_a.noconvert() = nb::none(), "divisor"_a = "mass",
                "class_mask"_a.noconvert() = nb::none(), "inverse_temperature"_a = 1.0, "moments"_a = false,
                "precise"_a = false,
                "threads"_a = 1, "instructions"_a = "", of_statistics);
+    module.def("confidences", &confidences, "logits"_a.noconvert(), nb::kw_only(), "labels"_a.noconvert() = nb::none(),
+               "confidence"_a.noconvert(), "correct"_a.noconvert(), "threads"_a = 1, "instructions"_a = "", of_confidences);
     module.def("loss", &loss, "logits"_a.noconvert(), "target"_a.noconvert(), nb::kw_only(),
                "gradient"_a.noconvert() = nb::none(), "label_share"_a = 1.0, "background_share"_a = 0.0,
                "label_weight"_a = nb::none(), "background"_a.noconvert() = nb::none(), "divisor"_a = "mass",
@@ -351,6 +344,7 @@ NB_MODULE(_kernels, module) {
                "costs"_a = true, "threads"_a = 1, "instructions"_a = "", of_loss);
 
     bind_bins(module);
+    bind_buffers(module);
 
     module.def("has_team", [] { return own_team() != nullptr; },
                "Whether a large call is shared out among OpenMP threads that the process has anyway, such as torch's; "

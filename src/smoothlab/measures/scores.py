@@ -18,7 +18,7 @@ arXiv:1706.04599 (confidence and its gap).
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from .._statistics import statistics_of
+from .._statistics import confidences_of, statistics_of
 
 
 def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray, " batch"]:
@@ -32,11 +32,7 @@ def confidences(logits: Float[np.ndarray, "batch classes"]) -> Float[np.ndarray,
     >>> confidences(np.log(np.array([[0.75, 0.25], [0.5, 0.5]]))).round(6).tolist()
     [0.75, 0.5]
     """
-    blocks = statistics_of(logits)
-    found = np.empty(len(logits))
-    for rows, numbers in blocks:
-        found[rows] = 1 / (1 + numbers.others)
-    return found
+    return confidences_of(logits)[0]
 
 
 def confidences_and_right(
@@ -50,12 +46,7 @@ def confidences_and_right(
     >>> sure.tolist(), correct.tolist()
     ([0.25, 0.25], [True, False])
     """
-    blocks = statistics_of(logits, labels)
-    sure, correct = np.empty(len(labels)), np.empty(len(labels), np.bool_)
-    for rows, numbers in blocks:
-        sure[rows] = 1 / (1 + numbers.others)
-        correct[rows] = numbers.argmax == labels[rows]
-    return sure, correct
+    return confidences_of(logits, labels)
 
 
 def accuracy(logits: Float[np.ndarray, "batch classes"], labels: Integer[np.ndarray, " batch"]) -> float:
