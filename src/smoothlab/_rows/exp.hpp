@@ -11,10 +11,9 @@
 // exactly 1. Below the logarithm of the smallest normal number the result is exactly 0, because subnormal numbers are
 // slow; -inf gives 0, and NaN gives NaN.
 //
-// n is rounded by adding 1.5 * 2^(bits of the mantissa) / p, which leaves n p in the lowest bits of the sum. Their last
-// four look 2^(n mod 1) up, and all are shifted so that the whole part of n is added to its exponent; what they then add
-// to its mantissa has been taken away beforehand. log 2 is taken in two parts, the first short enough for n times it to
-// be exact.
+// n is rounded by adding 1.5 * 2^(bits of the mantissa) / p, which leaves n p in the lowest bits of the sum: the last four
+// look 2^(n mod 1) up, or all are an exponent. log 2 is taken in two parts, the first short enough for n times it to be
+// exact.
 //
 // Sources: Cody & Waite 1980, Software Manual for the Elementary Functions, ch. 6 (the reduction); Tang 1989, ACM
 // Transactions on Mathematical Software 15, 144 (the table); Muller 2016, Elementary Functions, 3rd ed., sec. 3.4
@@ -31,9 +30,9 @@
 namespace smoothlab::INSTRUCTIONS {
 
 #if defined(__AVX512F__)
-inline constexpr int parts = 16, parts_bits = 4;
+inline constexpr int parts = 16;
 #else
-inline constexpr int parts = 1, parts_bits = 0;
+inline constexpr int parts = 1;
 #endif
 
 template <class A, int parts>
@@ -108,44 +107,29 @@ struct Exponential<double> {
 template <class A>
 using WordOf = typename Exponential<A>::Word;
 
-// The words of 2^(j/parts), each less the j that the shift will add to its mantissa.
+// 2^n, of n and of what it was when it was rounded.
 template <class A>
-inline constexpr auto powers = [] {
-    constexpr double exact[] = {1.0,
-                                0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0, 0x1.306fe0a31b715p+0,
-                                0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0, 0x1.6a09e667f3bcdp+0,
-                                0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0, 0x1.ae89f995ad3adp+0,
-                                0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0};
-    std::array<WordOf<A>, parts> words;
-    for (int j = 0; j < parts; ++j) {
-        const auto less = WordOf<A>{j} << (Exponential<A>::mantissa - parts_bits);
-        words[j] = std::bit_cast<WordOf<A>>(static_cast<A>(exact[j])) - less;
-    }
-    return words;
-}();
-
-// Those words by the last bits of the lanes.
-template <class A>
-ALWAYS Vector<WordOf<A>> look_up(Vector<WordOf<A>> lanes) {
-    using Words = Vector<WordOf<A>>;
+ALWAYS Vector<A> power(Vector<A> n, Vector<A> shifted) {
 #if defined(__AVX512F__)
-    const WordOf<A>* const table = powers<A>.data();
+    static constexpr A of_parts[parts] = {
+        A(1.0),
+        A(0x1.0b5586cf9890fp+0), A(0x1.172b83c7d517bp+0), A(0x1.2387a6e756238p+0), A(0x1.306fe0a31b715p+0),
+        A(0x1.3dea64c123422p+0), A(0x1.4bfdad5362a27p+0), A(0x1.5ab07dd485429p+0), A(0x1.6a09e667f3bcdp+0),
+        A(0x1.7a11473eb0187p+0), A(0x1.8ace5422aa0dbp+0), A(0x1.9c49182a3f090p+0), A(0x1.ae89f995ad3adp+0),
+        A(0x1.c199bdd85529cp+0), A(0x1.d5818dcfba487p+0), A(0x1.ea4afa2a490dap+0)};
+    const auto last_bits = bits<__m512i>(shifted);
     if constexpr (sizeof(A) == 4) {
-        return bits<Words>(_mm512_permutexvar_epi32(bits<__m512i>(lanes), _mm512_loadu_si512(table)));
+        const __m512 part = _mm512_permutexvar_ps(last_bits, _mm512_loadu_ps(of_parts));
+        return bits<Vector<A>>(_mm512_scalef_ps(part, bits<__m512>(n)));
     } else {
-        return bits<Words>(
-            _mm512_permutex2var_epi64(_mm512_loadu_si512(table), bits<__m512i>(lanes), _mm512_loadu_si512(table + 8)));
+        const __m512d part =
+            _mm512_permutex2var_pd(_mm512_loadu_pd(of_parts), last_bits, _mm512_loadu_pd(of_parts + 8));
+        return bits<Vector<A>>(_mm512_scalef_pd(part, bits<__m512d>(n)));
     }
 #else
-    return Words{} + powers<A>[0];
+    using Words = Vector<WordOf<A>>;
+    return bits<Vector<A>>(bits<Words>(all(A{1})) + (bits<Words>(shifted) << Exponential<A>::mantissa));
 #endif
-}
-
-// 2^n, of what n became when it was rounded.
-template <class A>
-ALWAYS Vector<A> power(Vector<A> shifted) {
-    const auto lanes = bits<Vector<WordOf<A>>>(shifted);
-    return bits<Vector<A>>(look_up<A>(lanes) + (lanes << (Exponential<A>::mantissa - parts_bits)));
 }
 
 template <class A, std::size_t terms>
@@ -161,18 +145,21 @@ ALWAYS Vector<A> exp(Vector<A> x) {
     const Vector<A> shifted = x * Number::log2_e + Number::rounder;
     const Vector<A> n = shifted - Number::rounder;
     const Vector<A> r = x - n * Number::ln2_high - n * Number::ln2_low;
-    const Vector<A> of_n = power<A>(shifted);
+    const Vector<A> of_n = power<A>(n, shifted);
     const Vector<A> result = of_n + of_n * (r + r * r * polynomial(Polynomial<A, parts>::q, r));
     return x < Number::least ? Vector<A>{} : result;
 }
 
-// sum + exp(x) for x of either sign whose exponential is far from overflow and underflow. In fewer operations: log 2 in one
-// part moves x by at most half a unit in its last place, and exp(r) is right to 1.4e-14, with `parts` of 16 to 5e-15.
+// sum + exp(x) for x of either sign up to where exp(x) comes near overflow; NaN where x is infinite, or sum + 0. In fewer
+// operations: log 2 in one part moves x by at most half a unit in its last place, and exp(r) is right to 1.4e-14, with
+// `parts` of 16 to 5e-15.
 ALWAYS Vector<double> plus_exp(Vector<double> sum, Vector<double> x) {
     using Number = Exponential<double>;
+    if constexpr (parts == 1) x = x < Number::least ? all(Number::least) : x;
     const Vector<double> shifted = x * Number::log2_e + Number::rounder;
-    const Vector<double> r = x - (shifted - Number::rounder) * Number::ln2;
-    return sum + power<double>(shifted) * polynomial(Brief<parts>::p, r);
+    const Vector<double> n = shifted - Number::rounder;
+    const Vector<double> r = x - n * Number::ln2;
+    return sum + power<double>(n, shifted) * polynomial(Brief<parts>::p, r);
 }
 
 }  // namespace smoothlab::INSTRUCTIONS
