@@ -92,6 +92,17 @@ def test_classes_that_are_out_have_no_share(dtype, instructions):
 
 @each_set
 @each_type
+@pytest.mark.parametrize("masked", [-1e4, -1e9, -1e30, float(np.finfo(np.float32).min)])
+def test_nor_have_those_that_are_as_good_as_out(masked, dtype, instructions):
+    for classes in WIDTHS[1:]:
+        logits = random_logits(classes).astype(dtype)
+        logits[:, ::2] = masked
+        got = answers(logits, instructions=instructions).confidence
+        np.testing.assert_allclose(got, exact(logits).astype(np.float64), rtol=3e-14)
+
+
+@each_set
+@each_type
 @pytest.mark.parametrize("value", [0.0, 0.3, -200.0, 1e30])
 def test_equal_logits_have_their_probability_exactly(value, dtype, instructions):
     for classes in WIDTHS:

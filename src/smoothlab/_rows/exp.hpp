@@ -21,10 +21,6 @@
 
 #pragma once
 
-#include <array>
-#include <bit>
-#include <iterator>
-
 #include "vector.hpp"
 
 namespace smoothlab::INSTRUCTIONS {

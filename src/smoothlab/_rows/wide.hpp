@@ -18,6 +18,8 @@
 
 #pragma once
 
+#include <bit>
+
 #include "summary.hpp"
 
 namespace smoothlab::INSTRUCTIONS::wide {
