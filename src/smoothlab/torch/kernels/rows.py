@@ -27,7 +27,7 @@ from .sums import ARRAYS, Sums, costs_by, must_be_traced, tables, traced_slope
 
 WORTH_KEEPING = 1 << 18
 """Bytes from which on an array gets a buffer of its own; below, torch's allocator has pages at hand."""
-WORTH_AN_OPERATOR = 1 << 18
+WORTH_AN_OPERATOR = 1 << 16
 """Logits from which on compiled code is left for an operator, whose call costs it some 100 microseconds."""
 
 _buffers = _rows.Buffers()
