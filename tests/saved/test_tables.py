@@ -161,6 +161,8 @@ SEQUENCES = {"logits": [Z[:2].tolist(), Z[2:].tolist()], "labels": [[0, 1], [1, 
             "[rows classes]" and "row 0 has 1 outputs. A single yes-or-no output",
         ),
         (with_cell("logits", 0, []), {}, "row 0 has 0 outputs."),
+        ({"logits": [[], [0.5]], "labels": [[], [1]]}, {"task": "multilabel"}, "row 0 has 0 outputs."),
+        ({"logits": [[], [0.5]], "labels": [0, 1]}, {"task": "binary"}, "row 0 has 0 outputs."),
         (LISTS | {"label": [0, 1, 2, None, 0, 1]}, {}, "No cell of 'label' may be null, but row 3 is."),
         (
             LISTS | {"label": ["cat"] * 6},

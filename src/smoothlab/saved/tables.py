@@ -149,7 +149,7 @@ def open_table(declared: Declared, table: Table) -> Tabular:
     matrix = task == "multilabel"
     alone = nesting[0] == nesting[1] and not matrix
     columns = 1 if alone else int(said.lengths[-1][0])
-    if (columns < 2 and task == "multiclass") or (columns > 1 and task == "binary"):
+    if columns < (2 if task == "multiclass" else 1) or (columns > 1 and task == "binary"):
         raise refuse(path, f"{_WANTED[task]}, but row 0 has {columns} outputs. {_WAY_OUT[task]}")
     return Tabular(
         path, table, outputs, truth, columns, sequences=nesting[1] > matrix, alone=alone, matrix=matrix
