@@ -364,9 +364,8 @@ def main() -> None:
     parser.add_argument("--peak-of", nargs=3, metavar=("FOLDER", "TASK", "NAME"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)  # before any peer is imported; smoothlab heeds it too
-    sys.path.remove(
-        str(Path(__file__).parent)
-    )  # coverage.py beside this is not the package that numba looks for
+    here = str(Path(__file__).parent)  # whose coverage.py is not the package that numba looks for
+    sys.path[:] = [folder for folder in sys.path if folder != here]
 
     if chosen.peak_of:
         folder, task, name = chosen.peak_of

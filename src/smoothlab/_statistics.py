@@ -66,10 +66,10 @@ def _statistics_of(
     precise: bool,
 ) -> Iterator[tuple[slice, _rows.Statistics]]:
     at_once = threads()
-    for rows, block in _blocks(logits, min(_ROWS, _NUMBERS // logits.shape[1])):
+    for rows, block, own in _blocks(logits, labels, min(_ROWS, _NUMBERS // logits.shape[1])):
         numbers = _rows.statistics(
             block,
-            labels=None if labels is None else labels[rows],
+            labels=own,
             inverse_temperature=inverse_temperature,
             moments=moments,
             precise=precise,
@@ -94,13 +94,9 @@ def confidences_of(
     """
     labels, at_once = _judged(logits, labels), threads()
     confidence, correct = np.empty(len(logits)), np.empty(len(logits), np.bool_)
-    for rows, block in _blocks(logits, len(logits)):
+    for rows, block, own in _blocks(logits, labels, len(logits)):
         _rows.confidences(
-            block,
-            labels=None if labels is None else labels[rows],
-            confidence=confidence[rows],
-            correct=correct[rows],
-            threads=at_once,
+            block, labels=own, confidence=confidence[rows], correct=correct[rows], threads=at_once
         )
     if not np.isfinite(confidence).all():
         _checks.readable_logits(logits)
@@ -120,12 +116,13 @@ def _judged(
 
 
 def _blocks(
-    logits: Float[np.ndarray, "batch classes"], most_rows: int
-) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"]]]:
+    logits: Float[np.ndarray, "batch classes"], labels: Int64[np.ndarray, " batch"] | None, most_rows: int
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows classes"], Int64[np.ndarray, " rows"] | None]]:
     """Blocks of rows as the kernels want them: of their types, and neighbouring classes side by side."""
     classes = logits.shape[1]
     side_by_side = classes == 1 or logits.strides[1] == logits.itemsize
     as_it_is = logits.dtype in (np.float32, np.float64) and logits.flags.aligned and side_by_side
     rows_at_once = most_rows if as_it_is else min(most_rows, _NUMBERS_CAST // classes)
     for rows in blocks(len(logits), rows=max(1, rows_at_once)):
-        yield rows, logits[rows] if as_it_is else np.ascontiguousarray(logits[rows], np.float64)
+        block = logits[rows] if as_it_is else np.ascontiguousarray(logits[rows], np.float64)
+        yield rows, block, None if labels is None else labels[rows]
